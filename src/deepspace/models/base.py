@@ -1,0 +1,59 @@
+"""What every model family offers to the loop that trains it and to the space that is built from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["LatentModel", "Posterior", "Terms"]
+
+
+class Posterior(NamedTuple):
+    """q(z|x): a diagonal Gaussian. mean, scale: (B, D), scale > 0."""
+
+    mean: Tensor
+    scale: Tensor
+
+
+class Terms(NamedTuple):
+    """The two halves of the ELBO in nats. reconstruction: (B,), log p(x|z); kl: (B, D), one column a latent."""
+
+    reconstruction: Tensor
+    kl: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """(B,): reconstruction minus the whole KL."""
+        return self.reconstruction - self.kl.sum(1)
+
+
+class LatentModel(nn.Module, ABC):
+    """A model with an encoder and a decoder. x: (B, *shape) encoded rows, as the schema makes them; z: (B, D)."""
+
+    latent_dim: int
+
+    @abstractmethod
+    def encode(self, x: Tensor) -> Posterior:
+        """(B, *shape) -> posterior with mean and scale (B, D), float32."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """(B, D) -> the mean (for categories and whole numbers: the mode) of p(x|z) as an encoded row (B, *shape), float32.
+
+        Images: 0..255. Tables: never NaN.
+        """
+
+    @abstractmethod
+    def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B, D) -> a sample x ~ p(x|z), (B, *shape), in the same units as ``decode``."""
+
+    @abstractmethod
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
+        """One-sample ELBO terms of each row, with z ~ q(z|x) reparameterised; the one function training calls."""
+
+    @abstractmethod
+    def config_json(self) -> dict[str, Any]:
+        """A JSON object from which ``deepspace.models.from_json`` builds a model of the same architecture."""
