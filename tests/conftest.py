@@ -1,0 +1,29 @@
+"""What every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of larger public data sets beside the repository; tests that need it skip, visibly, without it."""
+    folder = Path(os.environ.get("DEEPSPACE_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no data sets at {folder}; set DEEPSPACE_SHARED to the folder that holds data/")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors: one thread is fastest, and sums come out the same on every machine."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.set_num_threads(1)
