@@ -41,9 +41,9 @@ class LatentModel(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
-        """(B, D) -> the mean (for categories and whole numbers: the mode) of p(x|z) as an encoded row (B, *shape), float32.
+        """(B, D) -> the mean of p(x|z), or its mode for categories and whole numbers, as encoded rows (B, *shape).
 
-        Images: 0..255. Tables: never NaN.
+        float32. Images: 0..255. Tables: never NaN.
         """
 
     @abstractmethod
