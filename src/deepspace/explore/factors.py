@@ -24,9 +24,9 @@ __all__ = ["Factor", "Factors", "changed", "factors"]
 class Factor:
     """One latent dimension.
 
-    ``rank``: 0 is the strongest by KL; ``kl``: mean nats against the standard normal prior; ``variance``: of the posterior
-    mean over the data; ``deviation``: of the aggregate posterior; ``effect``: mean change of the decode, in encoded units,
-    when the dimension moves from -2 to +2 deviations.
+    ``rank``: 0 is the strongest by KL; ``kl``: mean nats against the standard normal prior; ``variance``: of the
+    posterior mean over the data; ``deviation``: of the aggregate posterior; ``effect``: mean change of the decode, in
+    encoded units, when the dimension moves from -2 to +2 deviations.
     """
 
     index: int
@@ -83,9 +83,10 @@ class Factors(Tabular):
 def factors(space: BaseSpace, *, sample: int = 256, seed: int = 0) -> Factors:
     """Rank the latent dimensions by KL, with active units and the decoder's answer beside it.
 
-    KL and variance come from all rows; the effect from ``sample`` rows drawn with ``seed``: the mean over rows and elements
-    of |decode(z with z_d = m_d + 2 s_d) - decode(z with z_d = m_d - 2 s_d)|, where m and s are the moments of the aggregate
-    posterior; for unordered categories an element counts 1 when the category changes. Disvae; Burda 2016.
+    KL and variance come from all rows; the effect from ``sample`` rows drawn with ``seed``: the mean over rows and
+    elements of |decode(z with z_d = m_d + 2 s_d) - decode(z with z_d = m_d - 2 s_d)|, where m and s are the moments
+    of the aggregate posterior; for unordered categories an element counts 1 when the category changes. Disvae; Burda
+    2016.
     """
     moments = latent_moments(space.latents.mean, space.latents.scale)
     rows = np.sort(np.random.default_rng(seed).choice(moments.n, min(sample, moments.n), replace=False))

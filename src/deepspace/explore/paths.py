@@ -49,8 +49,9 @@ class Traversal(Tabular):
 class Path(Tabular):
     """A way from one place to another in S steps, all of it generated.
 
-    ``z``: (S, D); ``content``: the decode in the user's units; ``log_density`` and ``density_percentile``: (S,), where 0 is
-    emptier than every row; ``length``: in latent units; ``decoded_length``: the summed mean change of the decode.
+    ``z``: (S, D); ``content``: the decode in the user's units; ``log_density`` and ``density_percentile``: (S,),
+    where 0 is emptier than every row; ``length``: in latent units; ``decoded_length``: the summed mean change of the
+    decode.
     """
 
     kind: Kind
@@ -90,8 +91,8 @@ def traverse(
 ) -> Traversal:
     """Move one latent dimension from -span to +span deviations of the aggregate posterior and decode each step.
 
-    start: a row's number, a latent (D,), or nothing for the mean of all latents. Raises SpaceError for a dimension that is
-    not there.
+    start: a row's number, a latent (D,), or nothing for the mean of all latents. Raises SpaceError for a dimension
+    that is not there.
     """
     dimension = factor.index if isinstance(factor, Factor) else int(factor)
     if not 0 <= dimension < space.latent_dim:

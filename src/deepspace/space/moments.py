@@ -35,7 +35,8 @@ class Moments:
 
 
 def latent_moments(mean: npt.NDArray[np.floating], scale: npt.NDArray[np.floating]) -> Moments:
-    """Moments of posteriors N(mean, scale^2), in blocks, so that memory-mapped latents stay on disk. mean, scale: (N, D).
+    """Moments of posteriors N(mean, scale^2), in blocks, so that memory-mapped latents stay on disk. mean, scale: (N,
+    D).
 
     KL(q || N(0, I)) = (m^2 + s^2 - 1 - ln s^2) / 2, averaged over rows; variances are of the population.
     """
