@@ -1,0 +1,226 @@
+"""The live connection: decode requests of all clients answered in batches by one worker thread, the latest first."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from deepspace.server.guard import MAX_MESSAGE
+from deepspace.server.items import NEIGHBOURS, Items
+from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, parse
+
+if TYPE_CHECKING:
+    from deepspace.server.session import Session
+    from deepspace.server.view import Views
+
+__all__ = ["Hub", "decode"]
+
+log = logging.getLogger("deepspace.server")
+
+_TOO_BIG = 1009
+
+
+class _NotReady(Exception):
+    """A decode was asked for before there is a space."""
+
+
+def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
+    """One batch of requests -> their binary answers, in order."""
+    space = items.space
+    places = np.array([(r.x, r.y) for r in requests], dtype=np.float32)
+    z = np.asarray(space.map.inverse_transform(places), dtype=np.float32)
+    k = min(NEIGHBOURS if any(r.detail for r in requests) else 1, len(space))
+    found = space.neighbors(z=z, k=k)
+    nearest = [int(i) for i in found.index[:, 0]]
+    encoded = np.asarray(space.decode_encoded(z))
+    percentiles = np.asarray(space.density_percentile(z), dtype=np.float64)
+    has_data = np.asarray(space.map.has_data(places))
+    answers = []
+    for m, (request, (content, payload)) in enumerate(zip(requests, items.rendered(encoded, nearest), strict=True)):
+        neighbours = items.neighbours(found.index[m], found.distance[m])
+        header = Decoded(
+            id=request.id,
+            x=request.x,
+            y=request.y,
+            content=content,
+            nearest=neighbours[0],
+            density_percentile=float(percentiles[m]) if np.isfinite(percentiles[m]) else None,
+            has_data=bool(has_data[m]),
+            neighbours=neighbours if request.detail else None,
+            differs=items.differs(encoded[m], nearest[m]) if items.modality == "table" else None,
+        )
+        answers.append(frame(header, payload))
+    return answers
+
+
+class Connection:
+    """One client: at most one decode waiting and one under way, and whatever is still to be sent."""
+
+    def __init__(self, socket: WebSocket) -> None:
+        self.socket = socket
+        self.waiting: DecodeRequest | None = None
+        self.busy = False
+        self.outbox: deque[bytes | str] = deque()
+        self.session_changed = True
+        self.preview_seen = 0
+        self.wake = asyncio.Event()
+
+    def send(self, message: bytes | str) -> None:
+        self.outbox.append(message)
+        self.wake.set()
+
+
+class Hub:
+    """All live connections of one server, and the worker that answers them."""
+
+    def __init__(self, session: Session, views: Views) -> None:
+        self.session = session
+        self.views = views
+        self.connections: set[Connection] = set()
+        self.batches: deque[int] = deque(maxlen=1024)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode")
+        self._task: asyncio.Task[None] | None = None
+        self._work = asyncio.Event()
+
+    # Lifetime
+
+    def open(self) -> None:
+        """Starts answering; call inside the running event loop."""
+        loop = asyncio.get_running_loop()
+
+        def changed() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._session_changed)
+
+        self._forget = self.session.listen(changed)
+        self._task = asyncio.create_task(self._answer())
+
+    async def close(self) -> None:
+        self._forget()
+        if self._task is not None:
+            self._task.cancel()
+        for connection in list(self.connections):
+            connection.wake.set()
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    def _session_changed(self) -> None:
+        for connection in self.connections:
+            connection.session_changed = True
+            connection.wake.set()
+
+    # Answering
+
+    async def _answer(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            # Requests that came with this one are read by their own tasks first, and join the batch.
+            await asyncio.sleep(0)
+            batch = [c for c in self.connections if c.waiting is not None and not c.busy]
+            requests = [c.waiting for c in batch if c.waiting is not None]
+            if not batch:
+                continue
+            for connection in batch:
+                connection.waiting, connection.busy = None, True
+            self.batches.append(len(batch))
+            try:
+                answers: list[Any] = await loop.run_in_executor(self._worker, self._decode, requests)
+            except Exception as error:
+                answers = [self._apology(r, error) for r in requests]
+            for connection, answer in zip(batch, answers, strict=True):
+                connection.send(answer)
+
+    def _decode(self, requests: list[DecodeRequest]) -> list[bytes]:
+        from deepspace.server.view import Views
+
+        space = self.session.space
+        if space is None:
+            raise _NotReady("The space is not ready yet; places decode when the fit is done.")
+        return decode(self.views.of(space).items, requests)
+
+    @staticmethod
+    def _apology(request: DecodeRequest, error: Exception) -> str:
+        from deepspace.errors import DeepspaceError
+
+        if isinstance(error, DeepspaceError | _NotReady):
+            sentence = str(error)
+        else:
+            log.error("a decode failed", exc_info=error)
+            sentence = f"This place could not be decoded ({type(error).__name__}); the terminal shows why."
+        return ErrorMessage(id=request.id, error=sentence).model_dump_json(by_alias=True)
+
+    # One client
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Talks to one client until it leaves."""
+        await socket.accept()
+        connection = Connection(socket)
+        self.connections.add(connection)
+        connection.wake.set()
+        writer = asyncio.create_task(self._write(connection))
+        try:
+            await self._read(connection)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            self.connections.discard(connection)
+            writer.cancel()
+
+    async def _read(self, connection: Connection) -> None:
+        while True:
+            message = await connection.socket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is None or len(text) > MAX_MESSAGE:
+                await connection.socket.close(_TOO_BIG if text else 1003)
+                return
+            try:
+                request = parse(text)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(str(p) for p in first["loc"]) or "message"
+                sentence = f"This message is not understood: {where}: {first['msg']}."
+                connection.send(ErrorMessage(error=sentence).model_dump_json(by_alias=True))
+                continue
+            if isinstance(request, DecodeRequest):
+                connection.waiting = request
+                self._work.set()
+            else:
+                self.session.stop()
+
+    async def _write(self, connection: Connection) -> None:
+        try:
+            while True:
+                await connection.wake.wait()
+                connection.wake.clear()
+                await self._write_news(connection)
+                while connection.outbox:
+                    message = connection.outbox.popleft()
+                    if isinstance(message, bytes):
+                        await connection.socket.send_bytes(message)
+                    else:
+                        await connection.socket.send_text(message)
+                connection.busy = False
+                if connection.waiting is not None:
+                    self._work.set()
+        except (WebSocketDisconnect, RuntimeError):
+            return  # The client left while something was on its way to it; the reader sees that too.
+
+    async def _write_news(self, connection: Connection) -> None:
+        if not connection.session_changed:
+            return
+        connection.session_changed = False
+        await connection.socket.send_text(self.session.info().model_dump_json(by_alias=True, exclude_none=True))
+        preview = self.session.preview
+        if preview is not None and preview[0] > connection.preview_seen:
+            connection.preview_seen = preview[0]
+            await connection.socket.send_bytes(preview[1])

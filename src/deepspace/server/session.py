@@ -1,0 +1,207 @@
+"""What is going on behind the page: a fit under way, a space ready to be walked, or a sentence saying what failed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from deepspace.errors import DeepspaceError
+from deepspace.server.wire import Preview, ProgressInfo, SessionInfo, frame
+from deepspace.training.events import Phase, Progress
+
+if TYPE_CHECKING:
+    from deepspace.models.base import LatentModel
+    from deepspace.server.preview import Previews
+    from deepspace.space import BaseSpace
+
+__all__ = ["Fit", "Session"]
+
+log = logging.getLogger("deepspace.server")
+
+
+class Fit(Protocol):
+    """Whatever makes a space while it reports how far it is. Runs in a thread of its own."""
+
+    def __call__(
+        self,
+        on_progress: Callable[[Progress], None],
+        on_epoch: Callable[[LatentModel, int], None],
+        should_stop: Callable[[], bool],
+    ) -> BaseSpace: ...
+
+
+class Session:
+    """Thread-safe holder of one space, or of the fit that will become one.
+
+    >>> session = Session("digits.space", space=space)        # ready at once
+    >>> session = Session("digits", start=fit); session.start()   # serves previews until the space is there
+    """
+
+    def __init__(
+        self, name: str, *, space: BaseSpace | None = None, start: Fit | None = None, notes: Sequence[str] = ()
+    ) -> None:
+        self._lock = threading.Lock()
+        self._fit = start
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._listeners: set[Callable[[], None]] = set()
+        self._name = name
+        self._phase: Phase = "ready" if space is not None else "loading"
+        self._modality = space.schema.modality if space is not None else None
+        self._progress: Progress | None = None
+        self._error: str | None = None
+        self._notes = list(notes)
+        self._space = space
+        self._previews: Previews | None = None
+        self._preview: tuple[int, bytes] | None = None
+        self.failure: BaseException | None = None
+
+    # Reading
+
+    @property
+    def space(self) -> BaseSpace | None:
+        with self._lock:
+            return self._space
+
+    @property
+    def phase(self) -> Phase:
+        with self._lock:
+            return self._phase
+
+    @property
+    def preview(self) -> tuple[int, bytes] | None:
+        """(serial number, binary message) of the latest preview, until the space is ready."""
+        with self._lock:
+            return self._preview
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def info(self) -> SessionInfo:
+        """The state as the page is told it."""
+        from deepspace.server.version import version
+
+        with self._lock:
+            running = self._thread is not None and self._thread.is_alive() and self._phase not in {"ready", "failed"}
+            return SessionInfo(
+                phase=self._phase,
+                name=self._name,
+                modality=self._modality,
+                progress=ProgressInfo.of(self._progress) if self._progress else None,
+                error=self._error,
+                version=version(),
+                notes=list(self._notes),
+                can_stop=running and self._phase == "training" and not self._stop.is_set(),
+            )
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls ``listener`` (from any thread) whenever something changed; the answer ends that."""
+        with self._lock:
+            self._listeners.add(listener)
+
+        def forget() -> None:
+            with self._lock:
+                self._listeners.discard(listener)
+
+        return forget
+
+    # Changing
+
+    def start(self) -> None:
+        """Begins the fit in a background thread."""
+        if self._fit is None or self._thread is not None:
+            return
+        self._thread = threading.Thread(target=self._run, name="deepspace-fit", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Asks the fit to end at the next epoch and keep the best so far."""
+        self._stop.set()
+        self._tell()
+
+    def join(self, timeout: float | None = None) -> None:
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def note(self, *notes: str) -> None:
+        """Adds sentences for the user: what was inferred, left out or repaired."""
+        with self._lock:
+            self._notes += [n for n in notes if n not in self._notes]
+        self._tell()
+
+    def preview_with(self, previews: Previews, modality: str) -> None:
+        """From now on every epoch shows where these rows lie."""
+        with self._lock:
+            self._previews = previews
+            self._modality = modality
+        self._tell()
+
+    def report(self, progress: Progress) -> None:
+        """A step of the fit. "ready" is left to the session: a space is ready when it is here."""
+        with self._lock:
+            if self._phase in {"ready", "failed"}:
+                return
+            self._progress = progress
+            if progress.phase not in {"ready", "failed"}:
+                self._phase = progress.phase
+        self._tell()
+
+    def epoch(self, model: LatentModel, epoch: int) -> None:
+        """After an epoch: shows the space as it is now. A preview that fails is left out, the fit goes on."""
+        with self._lock:
+            previews = self._previews
+        if previews is None:
+            return
+        try:
+            drawn = previews.draw(model)
+        except Exception:
+            log.exception("a preview could not be drawn")
+            return
+        if drawn is not None:
+            self.show(epoch, *drawn)
+
+    def show(self, epoch: int, header: Preview, *payload: bytes) -> None:
+        """Publishes a preview."""
+        message = frame(header.model_copy(update={"epoch": epoch}), *payload)
+        with self._lock:
+            self._preview = ((self._preview[0] if self._preview else 0) + 1, message)
+        self._tell()
+
+    def ready(self, space: BaseSpace) -> None:
+        with self._lock:
+            self._space = space
+            self._name = space.name
+            self._modality = space.schema.modality
+            self._phase = "ready"
+            self._preview = None
+            self._previews = None
+        self._tell()
+
+    def fail(self, error: BaseException) -> None:
+        """The page shows a sentence; for anything that is not the user's to mend, the log has the rest."""
+        if isinstance(error, DeepspaceError):
+            sentence = str(error)
+        else:
+            log.error("the fit failed", exc_info=error)
+            sentence = f"The fit failed unexpectedly ({type(error).__name__}: {error}); the terminal shows where."
+        with self._lock:
+            self.failure = error
+            self._error = sentence
+            self._phase = "failed"
+        self._tell()
+
+    def _run(self) -> None:
+        assert self._fit is not None
+        try:
+            self.ready(self._fit(self.report, self.epoch, self._stop.is_set))
+        except BaseException as error:
+            self.fail(error)
+
+    def _tell(self) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
