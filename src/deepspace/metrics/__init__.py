@@ -1,1 +1,62 @@
-"""Room."""
+"""How good a space is, with the sample size beside every number, and what is wrong with it said first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepspace.errors import SpaceError
+from deepspace.metrics.elbo import elbo
+from deepspace.metrics.health import health
+from deepspace.metrics.heldout import HeldOut, held_out
+from deepspace.metrics.knn import knn
+from deepspace.metrics.measure import Measure, Measures, Metric, Registry
+from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.trust import trust
+from deepspace.metrics.units import units
+from deepspace.space.map.trust import continuity, trustworthiness
+
+if TYPE_CHECKING:
+    from deepspace.space import BaseSpace
+
+__all__ = [
+    "HeldOut",
+    "Measure",
+    "Measures",
+    "Metric",
+    "Registry",
+    "continuity",
+    "health",
+    "held_out",
+    "measure",
+    "registry",
+    "trustworthiness",
+]
+
+registry = Registry()
+# One line a metric, in the order they are shown.
+registry.register("elbo", elbo)
+registry.register("reconstruction", reconstruction)
+registry.register("units", units)
+registry.register("trust", trust)
+registry.register("knn", knn)
+
+
+def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
+    """Take every registered metric, or the named ones, on the rows held out of training.
+
+    A metric that cannot be taken is listed in ``skipped`` with the reason. Raises SpaceError for an unknown name.
+    """
+    chosen = list(registry.metrics) if names is None else list(names)
+    unknown = [name for name in chosen if name not in registry.metrics]
+    if unknown:
+        raise SpaceError(f"cannot measure {unknown[0]!r}: the metrics are {', '.join(registry.metrics)}.")
+    held = held_out(space)
+    taken: list[Measure] = []
+    skipped: dict[str, str] = {}
+    for name in chosen:
+        try:
+            taken.extend(registry.metrics[name](space, held))
+        except SpaceError as error:
+            skipped[name] = str(error)
+    return Measures(tuple(taken), skipped)

@@ -1,0 +1,137 @@
+"""What is wrong with a space, worst first, in sentences for whoever is about to believe it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepspace.metrics.measure import Measures
+from deepspace.results import figure
+from deepspace.space.moments import latent_moments
+
+if TYPE_CHECKING:
+    from deepspace.space import BaseSpace
+
+__all__ = ["health"]
+
+FEW_ROWS = 200
+TRUSTED = 0.9
+NO_BETTER = 0.98
+"""An error over this share of the baseline's is as good as having learned nothing."""
+
+
+def health(space: BaseSpace, measures: Measures | None = None) -> list[str]:
+    """Sentences saying what is wrong, worst first; empty when nothing was found. Thresholds are in this file's
+    constants.
+
+    Without measures (``deepspace.metrics.measure``), only what needs no decoding is looked at.
+    """
+    found = [
+        *_collapse(space),
+        *(_reconstruction(measures) if measures else []),
+        *_unfinished(space.history),
+        *_map(space.map.trust),
+        *(_columns(measures) if measures else []),
+        *_rows_not_rebuilt(space),
+        *_dead(space),
+        *_rows(len(space)),
+    ]
+    return found
+
+
+def _collapse(space: BaseSpace) -> list[str]:
+    moments = latent_moments(space.latents.mean, space.latents.scale)
+    if moments.active.any():
+        return []
+    return [
+        f"Posterior collapse: none of the {len(moments.kl)} latent dimensions carries anything about the rows, "
+        "so every place decodes to nearly the same thing; train longer, lower beta or lengthen the KL warm-up."
+    ]
+
+
+def _dead(space: BaseSpace) -> list[str]:
+    moments = latent_moments(space.latents.mean, space.latents.scale)
+    dead, width = int((~moments.active).sum()), len(moments.kl)
+    if dead == width or 2 * dead <= width:
+        return []
+    return [f"{dead} of {width} latent dimensions are dead: the data needed fewer, or the KL pressed them out."]
+
+
+def _reconstruction(measures: Measures) -> list[str]:
+    overall = measures.get("reconstruction_error")
+    if overall is None or overall.baseline is None or overall.value < NO_BETTER * overall.baseline:
+        return []
+    return [
+        f"Poor fit: held-out rows are rebuilt no better than by the mean (error {figure(overall.value)}, the mean's "
+        f"{figure(overall.baseline)}, n = {overall.n:,}); what the map decodes is not to be believed."
+    ]
+
+
+def _columns(measures: Measures) -> list[str]:
+    columns = measures.each("reconstruction_error")
+    bad = [m.about for m in columns if m.baseline and m.value >= NO_BETTER * m.baseline]
+    if not bad:
+        return []
+    shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+    return [
+        f"{len(bad)} of {len(columns)} columns are rebuilt no better than by their mean or commonest value: {shown}."
+    ]
+
+
+def _unfinished(history: dict[str, Any]) -> list[str]:
+    epochs = history.get("epochs") or []
+    stopped, count = history.get("stopped"), len(epochs) if isinstance(epochs, list) else int(epochs)
+    if stopped == "user":
+        return [f"Training was stopped by hand after {count} epochs: the model is unfinished."]
+    if stopped == "time":
+        return [f"Training ran out of time after {count} epochs: the model is unfinished."]
+    best = history.get("best_epoch")
+    # Epochs may be counted from 0 or 1: either way the last one is the best one.
+    if stopped == "epochs" and count and best is not None and int(best) >= count - (0 if _from_one(epochs) else 1):
+        return [f"Training reached its limit of {count} epochs while still improving: more epochs would fit better."]
+    return []
+
+
+def _from_one(epochs: Any) -> bool:
+    first = epochs[0] if isinstance(epochs, list) and epochs else {}
+    return not isinstance(first, dict) or int(first.get("epoch", 1)) == 1
+
+
+def _map(trust: dict[str, Any]) -> list[str]:
+    words = {
+        "trustworthiness": "rows that lie together on it need not be alike",
+        "continuity": "rows that are alike may lie far apart on it",
+    }
+    return [
+        f"The map is a weak guide: {name} {figure(float(trust[name]))} (n = {int(trust['n']):,}, "
+        f"k = {int(trust['k'])}); {meaning}."
+        for name, meaning in words.items()
+        if float(trust.get(name, 1.0)) < TRUSTED
+    ]
+
+
+def _rows_not_rebuilt(space: BaseSpace) -> list[str]:
+    """Far outliers among the rows' own reconstruction errors: beyond the third quartile by three times the quartile
+    range."""
+    figures = space.figures
+    names = figures.column_names if hasattr(figures, "column_names") else list(figures)
+    if "reconstruction_error" not in names:
+        return []
+    errors = np.asarray(figures["reconstruction_error"], np.float64)
+    quarter, middle, three = np.percentile(errors, [25, 50, 75])
+    limit = three + 3 * (three - quarter)
+    far = int((errors > limit).sum())
+    if far < max(3, 0.01 * len(errors)):
+        return []
+    return [
+        f"{far:,} of {len(errors):,} rows ({100 * far / len(errors):.1f} %) are rebuilt far worse than the rest "
+        f"(error over {figure(float(limit))}, the median is {figure(float(middle))}): "
+        "colour by reconstruction error to see them."
+    ]
+
+
+def _rows(n: int) -> list[str]:
+    if n >= FEW_ROWS:
+        return []
+    return [f"Only {n:,} rows: every figure here is rough, and the model may have learned them by heart."]
