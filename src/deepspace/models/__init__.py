@@ -1,1 +1,23 @@
-"""Room."""
+"""What can be learned: model families, the networks inside them, and the likelihoods they measure data with."""
+
+from __future__ import annotations
+
+from deepspace.models import families, likelihoods
+from deepspace.models.base import LatentModel, Posterior, Terms
+from deepspace.models.choose import choose
+from deepspace.models.config import VAE
+from deepspace.models.families import build, from_json
+from deepspace.models.layout import Layout
+
+__all__ = [
+    "VAE",
+    "LatentModel",
+    "Layout",
+    "Posterior",
+    "Terms",
+    "build",
+    "choose",
+    "families",
+    "from_json",
+    "likelihoods",
+]

@@ -34,6 +34,7 @@ class LatentModel(nn.Module, ABC):
     """A model with an encoder and a decoder. x: (B, *shape) encoded rows, as the schema makes them; z: (B, D)."""
 
     latent_dim: int
+    beta: float = 1.0
 
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
@@ -53,6 +54,17 @@ class LatentModel(nn.Module, ABC):
     @abstractmethod
     def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
         """One-sample ELBO terms of each row, with z ~ q(z|x) reparameterised; the one function training calls."""
+
+    def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
+        """What training minimises, a scalar in nats per row, with the terms it came from.
+
+        ``weight`` is the KL warm-up, 0..1. A family with another objective overrides this one function.
+        """
+        terms = self.terms(x, generator)
+        return (weight * self.beta) * terms.kl.sum(1).mean() - terms.reconstruction.mean(), terms
+
+    def prepare(self, x: Tensor) -> None:  # noqa: B027 - most families have nothing to measure
+        """Called once before training with some rows (N, *shape): measure input scales, set output biases."""
 
     @abstractmethod
     def config_json(self) -> dict[str, Any]:

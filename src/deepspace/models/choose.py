@@ -1,0 +1,105 @@
+"""Defaults that depend on the data: likelihood, network and latent dimensions, with the reason in a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.data.schema import Schema
+from deepspace.models.config import VAE
+from deepspace.models.layout import Layout
+
+__all__ = ["choose"]
+
+_LOOK = 2000  # rows that are looked at, spread evenly
+
+
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None = None) -> VAE:
+    """``config`` with every None filled in from the data, and ``reason`` saying why. Deterministic; reads 2,000 rows."""
+    config = config or VAE()
+    layout = schema if isinstance(schema, Layout) else Layout.of(schema)
+    if config.complete:
+        return config
+    rows = np.asarray(array[:: max(1, len(array) // _LOOK)][:_LOOK])
+    likelihood, why_likelihood = _likelihood(layout, rows)
+    network, why_network = _network(layout, config)
+    latent_dim, why_latent = _latent_dim(layout, rows, len(array))
+    reasons = []
+    if config.likelihood is None:
+        reasons.append(why_likelihood)
+    if config.network == "auto":
+        reasons.append(why_network)
+    if config.latent_dim is None:
+        reasons.append(why_latent)
+    return replace(
+        config,
+        likelihood=config.likelihood or likelihood,
+        network=network,
+        latent_dim=config.latent_dim or latent_dim,
+        hidden=config.hidden if config.hidden is not None else _hidden(layout, network, len(array)),
+        reason=_sentence(reasons),
+    )
+
+
+def _sentence(parts: list[str]) -> str:
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
+    if layout.modality == "table":
+        return "table", "each column has the likelihood of its kind"
+    if layout.modality == "vector":
+        return "gaussian", "vectors have a Gaussian likelihood with one learned scale"
+    if layout.modality == "signal":
+        return "gaussian", "signals have a Gaussian likelihood with a learned scale a channel"
+    ends = float(np.mean((rows <= 12) | (rows >= 243)))
+    if layout.shape[0] == 1 and ends > 0.999 and bool(np.isin(rows, (0, 255)).all()):
+        return "bernoulli", "every pixel is black or white, so the likelihood is Bernoulli"
+    if layout.shape[0] == 1 and ends >= 0.7:
+        return (
+            "continuous_bernoulli",
+            f"{100 * ends:.0f} % of the pixels are nearly black or white, so the likelihood is continuous Bernoulli",
+        )
+    return "gaussian", "the pixels are grey levels or colours, so the likelihood is Gaussian with a learned scale"
+
+
+def _network(layout: Layout, config: VAE) -> tuple[Literal["mlp", "conv"], str]:
+    if config.network != "auto":
+        return config.network, ""
+    if layout.modality in ("table", "vector"):
+        return "mlp", "the network is fully connected, since the columns have no places in a row"
+    if layout.modality == "signal":
+        if layout.shape[1] >= 16:
+            return "conv", "the network is convolutional along time"
+        return "mlp", "the network is fully connected, since the signals are short"
+    if layout.size <= 1024:
+        return "mlp", "the network is fully connected, which for small grey images learns as well as a convolution and faster"
+    return "conv", "the network is convolutional, since the images are large or coloured"
+
+
+def _hidden(layout: Layout, network: str, count: int) -> tuple[int, ...]:
+    if network == "conv":
+        side, levels = max(layout.shape[1:]), 0
+        stop, first = (7, 32) if layout.modality == "image" else (9, 32)
+        while side > stop or levels == 0:
+            side, levels = -(-side // 2), levels + 1
+        return tuple(min(first * 2**i, 128) for i in range(levels))
+    if layout.modality == "image":
+        return (512, 256)
+    return (256, 128) if count >= 500 else (128, 64)
+
+
+def _latent_dim(layout: Layout, rows: npt.NDArray[Any], count: int) -> tuple[int, str]:
+    """As many as the modality usually needs, no more than the data can fill."""
+    size = layout.size
+    wish = {"image": 32 if layout.size <= 4096 else 64, "signal": 16, "vector": 32, "table": 16}[layout.modality]
+    if layout.modality in ("table", "vector"):
+        wish = min(wish, max(2, -(-size // 2)))
+    few = 8 if count < 500 else 16 if count < 5000 else wish
+    dim = max(2, min(wish, few, size))
+    why = f"{dim} latent dimensions suit {count:,} {layout.modality}{'s' if layout.modality != 'table' else ' rows'}"
+    return dim, why

@@ -1,0 +1,61 @@
+"""What a user can say about a variational autoencoder; whatever is None is chosen from the data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from deepspace.errors import ModelError
+
+__all__ = ["VAE", "Network"]
+
+Network = Literal["auto", "mlp", "conv"]
+
+
+@dataclass(frozen=True)
+class VAE:
+    """A variational autoencoder with a standard normal prior (Kingma & Welling 2014, arXiv:1312.6114).
+
+    latent_dim: number of latent dimensions D.
+    hidden: widths of the hidden layers, from the data inwards: units for "mlp", channels a level for "conv".
+    network: "mlp", "conv" (images and signals), or "auto".
+    likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
+    beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
+    reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
+    """
+
+    latent_dim: int | None = None
+    hidden: tuple[int, ...] | None = None
+    network: Network = "auto"
+    likelihood: str | None = None
+    beta: float = 1.0
+    reason: str = field(default="", compare=False)
+
+    family = "vae"
+
+    def __post_init__(self) -> None:
+        if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:
+            raise ModelError(f"VAE latent_dim must be from 1 to 4096, got {self.latent_dim}; 2 to 64 suits most data.")
+        if self.network not in get_args(Network):
+            raise ModelError(f"VAE network must be one of {', '.join(get_args(Network))}, got {self.network!r}.")
+        if self.hidden is not None:
+            object.__setattr__(self, "hidden", tuple(int(h) for h in self.hidden))
+            if any(h < 1 for h in self.hidden or ()):
+                raise ModelError(f"VAE hidden must hold widths of at least 1, got {self.hidden}.")
+        if not 0 <= self.beta < float("inf"):
+            raise ModelError(f"VAE beta must be a finite number of at least 0, got {self.beta}.")
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to choose."""
+        return None not in (self.latent_dim, self.hidden, self.likelihood) and self.network != "auto"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, read back by ``VAE.from_json``."""
+        return {**asdict(self), "hidden": None if self.hidden is None else list(self.hidden)}
+
+    @classmethod
+    def from_json(cls, obj: dict[str, Any]) -> VAE:
+        """The config that ``to_json`` wrote."""
+        hidden = obj.get("hidden")
+        return cls(**{**obj, "hidden": None if hidden is None else tuple(hidden)})

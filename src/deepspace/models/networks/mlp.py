@@ -1,0 +1,61 @@
+"""Fully connected networks, for any modality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from deepspace.models.layout import Layout
+from deepspace.models.networks.base import Decoder, Encoder, Standardise
+
+__all__ = ["MLPDecoder", "MLPEncoder", "stack"]
+
+
+def stack(widths: Sequence[int]) -> nn.Sequential:
+    """Linear layers of these widths with a ReLU after each: the cheapest activation, and as good as others here."""
+    layers: list[nn.Module] = []
+    for a, b in zip(widths, widths[1:], strict=False):
+        linear = nn.Linear(a, b)
+        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        nn.init.zeros_(linear.bias)
+        layers += [linear, nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class MLPEncoder(Encoder):
+    """(B, *shape) -> (B, hidden[-1])."""
+
+    def __init__(self, layout: Layout, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.standardise = Standardise(layout)
+        self.layers = stack([layout.size, *hidden])
+        self.width = hidden[-1] if hidden else layout.size
+
+    def forward(self, x: Tensor) -> Tensor:
+        h: Tensor = self.layers(self.standardise(x).flatten(1))
+        return h
+
+    def prepare(self, x: Tensor) -> None:
+        self.standardise.prepare(x)
+
+
+class MLPDecoder(Decoder):
+    """(B, D) -> (B, *outputs), through the hidden widths in reverse."""
+
+    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...]) -> None:
+        super().__init__()
+        self.outputs = outputs
+        widths = [latent_dim, *reversed(hidden)]
+        self.layers = stack(widths)
+        self.output = nn.Linear(widths[-1], prod(outputs))
+
+    def forward(self, z: Tensor) -> Tensor:
+        out: Tensor = self.output(self.layers(z))
+        return out.reshape(-1, *self.outputs)
+
+    @torch.no_grad()
+    def prepare(self, start: Tensor) -> None:
+        self.output.bias.copy_(start.flatten())

@@ -1,0 +1,95 @@
+"""The variational autoencoder, for every modality: an encoder, a decoder and a likelihood put together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepspace.errors import ModelError
+from deepspace.models import likelihoods, networks
+from deepspace.models.base import LatentModel, Posterior, Terms
+from deepspace.models.config import VAE
+from deepspace.models.layout import Layout
+
+__all__ = ["VAEModel"]
+
+# A log-variance outside is a posterior that has already gone wrong; clamped, it cannot become NaN (scvi-tools#873).
+_LOG_VARIANCE = (-30.0, 20.0)
+
+
+class VAEModel(LatentModel):
+    """p(x) = E_{z ~ N(0, I)} p(x|z), with q(z|x) a diagonal Gaussian from the encoder (arXiv:1312.6114).
+
+    ELBO = E_q log p(x|z) - KL(q(z|x) || N(0, I)); the KL is in closed form, the expectation from one sample.
+    """
+
+    def __init__(self, config: VAE, layout: Layout) -> None:
+        super().__init__()
+        if config.latent_dim is None or config.hidden is None or config.likelihood is None or config.network == "auto":
+            raise ModelError("This VAE still has values to choose from the data; call deepspace.models.choose first.")
+        self.config, self.layout = config, layout
+        self.latent_dim, self.beta = config.latent_dim, config.beta
+        self.likelihood = likelihoods.make(config.likelihood, layout)
+        self.encoder, self.decoder = networks.make(
+            config.network, layout, config.hidden, config.latent_dim, self.likelihood.outputs
+        )
+        self.posterior = nn.Linear(self.encoder.width, 2 * self.latent_dim)
+        # Start near mean 0 and scale 1 for every row: the KL starts near 0 and the decoder sees noise it can learn to read.
+        nn.init.normal_(self.posterior.weight, std=0.5 * self.encoder.width**-0.5)
+        nn.init.zeros_(self.posterior.bias)
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, *shape) -> mean and log-variance, (B, D) each, float32."""
+        mean, log_variance = self.posterior(self.encoder(x)).float().chunk(2, 1)
+        return mean, log_variance.clamp(*_LOG_VARIANCE)
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        """(B, D) -> the likelihood's parameters, float32."""
+        out: Tensor = self.decoder(z)
+        return out.float()
+
+    def encode(self, x: Tensor) -> Posterior:
+        self._check(x)
+        mean, log_variance = self._posterior(x)
+        return Posterior(mean, torch.exp(0.5 * log_variance))
+
+    def decode(self, z: Tensor) -> Tensor:
+        self._check_latent(z)
+        return self.likelihood.mean(self._outputs(z))
+
+    def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        self._check_latent(z)
+        return self.likelihood.draw(self._outputs(z), generator)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """(B, *shape), (B, D) -> (B,): log p(x|z) in nats, observed values only."""
+        return self.likelihood.log_prob(self._outputs(z), x)
+
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
+        mean, log_variance = self._posterior(x)
+        variance = log_variance.exp()
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        z = mean + variance.sqrt() * noise
+        kl = 0.5 * (mean.square() + variance - 1 - log_variance)
+        return Terms(self.log_likelihood(x, z), kl)
+
+    @torch.no_grad()
+    def prepare(self, x: Tensor) -> None:
+        self.encoder.prepare(x)
+        self.decoder.prepare(self.likelihood.prepare(x))
+
+    def config_json(self) -> dict[str, Any]:
+        return {"family": self.config.family, "config": self.config.to_json(), "layout": self.layout.to_json()}
+
+    def _check(self, x: Tensor) -> None:
+        if tuple(x.shape[1:]) != self.layout.shape:
+            raise ModelError(
+                f"Cannot encode rows of shape {tuple(x.shape[1:])}: this model takes {self.layout.modality} rows of shape "
+                f"{self.layout.shape}."
+            )
+
+    def _check_latent(self, z: Tensor) -> None:
+        if z.ndim != 2 or z.shape[1] != self.latent_dim:
+            raise ModelError(f"Cannot decode: z has shape {tuple(z.shape)}, this model has {self.latent_dim} latent dimensions.")
