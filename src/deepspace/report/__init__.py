@@ -1,1 +1,7 @@
-"""Room."""
+"""What can be handed to somebody else: one HTML file that opens anywhere and stays as it is."""
+
+from __future__ import annotations
+
+from deepspace.report.report import render, report
+
+__all__ = ["render", "report"]
