@@ -63,7 +63,7 @@ class LatentModel(nn.Module, ABC):
         terms = self.terms(x, generator)
         return (weight * self.beta) * terms.kl.sum(1).mean() - terms.reconstruction.mean(), terms
 
-    def prepare(self, x: Tensor) -> None:  # noqa: B027 - most families have nothing to measure
+    def prepare(self, x: Tensor) -> None:
         """Called once before training with some rows (N, *shape): measure input scales, set output biases."""
 
     @abstractmethod

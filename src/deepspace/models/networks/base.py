@@ -20,7 +20,7 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor: ...
 
-    def prepare(self, x: Tensor) -> None:  # noqa: B027 - most networks have nothing to measure
+    def prepare(self, x: Tensor) -> None:
         """Measure what standardises the input on (N, *shape) rows."""
 
 

@@ -1,0 +1,60 @@
+"""How good a model is on some rows: the ELBO, its parts, and the latent dimensions in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from deepspace.models import LatentModel
+
+__all__ = ["ACTIVE", "Evaluation", "active_units", "evaluate"]
+
+ACTIVE = 0.01  # variance of the posterior mean over rows beyond which a unit is active: Burda 2016, arXiv:1509.00519
+_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Means over rows, in nats. kl_per_dimension: one figure a latent dimension; they sum to ``kl``."""
+
+    reconstruction: float
+    kl: float
+    kl_per_dimension: list[float]
+    active_units: int
+
+    @property
+    def elbo(self) -> float:
+        """Reconstruction minus KL."""
+        return self.reconstruction - self.kl
+
+
+def _parts(x: Tensor, device: torch.device) -> Iterator[Tensor]:
+    for start in range(0, len(x), _BATCH):
+        yield x[start : start + _BATCH].to(device)
+
+
+def active_units(means: Tensor) -> int:
+    """(N, D) posterior means -> how many dimensions vary over the rows by more than 0.01 in variance."""
+    return int((means.double().var(0, correction=0) > ACTIVE).sum()) if len(means) else 0
+
+
+@torch.no_grad()
+def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int = 0) -> Evaluation:
+    """(N, *shape) -> the figures. The noise is the same at every call, so that epochs can be compared."""
+    training = model.training
+    model.eval()
+    generator = torch.Generator(device).manual_seed(seed)
+    reconstruction = torch.zeros((), dtype=torch.float64, device=device)
+    kl = torch.zeros(model.latent_dim, dtype=torch.float64, device=device)
+    means = []
+    for part in _parts(x, device):
+        terms = model.terms(part, generator)
+        reconstruction += terms.reconstruction.double().sum()
+        kl += terms.kl.double().sum(0)
+        means.append(model.encode(part).mean)
+    model.train(training)
+    each = (kl / len(x)).tolist()
+    return Evaluation(float(reconstruction / len(x)), sum(each), each, active_units(torch.cat(means)))

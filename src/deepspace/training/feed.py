@@ -1,0 +1,142 @@
+"""Rows on their way into a training: as one tensor where they fit, else from disk in shuffled blocks."""
+
+from __future__ import annotations
+
+import mmap
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+__all__ = ["BlockFeed", "Feed", "TensorFeed", "make"]
+
+_POOL = 256 * 2**20  # bytes shuffled together, at most
+
+
+def _order(seed: int, epoch: int) -> np.random.Generator:
+    """Random numbers for the order of one epoch: a function of seed and epoch, so resuming needs no state."""
+    return np.random.Generator(np.random.Philox(key=[seed % 2**64, 2 + epoch]))
+
+
+class Feed(ABC):
+    """Batches of one epoch after another. ``batches`` yields (B, *shape) tensors on the device."""
+
+    steps: int
+
+    def __init__(self, array: npt.NDArray[Any], held_out: npt.NDArray[np.int64], batch: int, seed: int) -> None:
+        self.array, self.held_out, self.batch, self.seed = array, held_out, batch, seed
+        self.count = len(array) - len(held_out)
+
+    @abstractmethod
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+        """The batches of epoch ``epoch``, from number ``first`` on."""
+
+
+class TensorFeed(Feed):
+    """The whole set as one tensor; an epoch is a permutation cut into near-equal batches."""
+
+    def __init__(
+        self, array: npt.NDArray[Any], held_out: npt.NDArray[np.int64], batch: int, seed: int, device: torch.device
+    ) -> None:
+        super().__init__(array, held_out, batch, seed)
+        self.steps = -(-self.count // batch)
+        with warnings.catch_warnings():  # read-only arrays are never written to here
+            warnings.simplefilter("ignore", UserWarning)
+            self.data = torch.from_numpy(np.ascontiguousarray(array)).to(device)
+        kept = np.ones(len(array), bool)
+        kept[held_out] = False
+        self.rows = np.flatnonzero(kept)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+        order = torch.from_numpy(_order(self.seed, epoch).permutation(self.rows)).to(self.data.device)
+        for index in order.tensor_split(self.steps)[first:]:
+            yield self.data.index_select(0, index)
+
+
+class BlockFeed(Feed):
+    """Rows on disk: runs of neighbouring rows are read in random order and shuffled together, a pool at a time.
+
+    Memory is two pools (one in use, one being read by a thread) whatever the number of rows.
+    """
+
+    def __init__(
+        self,
+        array: npt.NDArray[Any],
+        held_out: npt.NDArray[np.int64],
+        batch: int,
+        seed: int,
+        device: torch.device,
+        memory: int,
+    ) -> None:
+        super().__init__(array, held_out, batch, seed)
+        self.steps = -(-self.count // batch)
+        self.device = device
+        row = max(1, array[:1].nbytes)
+        pool = max(2 * batch, min(_POOL, memory // 4) // row)
+        # Small enough runs that a pool mixes many places, large enough that a disk reads them in one go.
+        self.run = max(1, min(pool // 32, max(1, 2**20 // row)))
+        self.runs_per_pool = max(1, pool // self.run)
+        self.out = np.zeros(len(array), bool)
+        self.out[held_out] = True
+
+    def _read(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        parts = []
+        for i in runs:
+            rows = slice(int(i) * self.run, (int(i) + 1) * self.run)
+            parts.append(read(self.array, rows)[~self.out[rows]])
+        return np.concatenate(parts)
+
+    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+        order = _order(self.seed, epoch)
+        runs = order.permutation(-(-len(self.array) // self.run))
+        pools = np.array_split(runs, -(-len(runs) // self.runs_per_pool))
+        rest: npt.NDArray[Any] = self.array[:0]
+        step = 0
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(self._read, pools[0])
+            for i in range(len(pools)):
+                pool = ahead.result()
+                if i + 1 < len(pools):
+                    ahead = reader.submit(self._read, pools[i + 1])
+                pool = np.concatenate([rest, pool[order.permutation(len(pool))]])
+                whole = len(pool) if i + 1 == len(pools) else len(pool) // self.batch * self.batch
+                for start in range(0, whole, self.batch):
+                    if step >= first:
+                        yield torch.from_numpy(pool[start : start + self.batch]).to(self.device)
+                    step += 1
+                rest = pool[whole:].copy()
+
+
+def read(array: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
+    """A copy of some rows. A file that is mapped as a whole is read instead, so that its pages do not pile up in memory."""
+    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.filename:
+        start, stop, _ = rows.indices(len(array))
+        width = int(np.prod(array.shape[1:], dtype=np.int64))
+        flat = np.fromfile(
+            array.filename,
+            array.dtype,
+            count=max(0, stop - start) * width,
+            offset=array.offset + start * width * array.dtype.itemsize,
+        )
+        return flat.reshape(-1, *array.shape[1:])
+    return np.array(array[rows])
+
+
+def make(
+    array: npt.NDArray[Any],
+    held_out: npt.NDArray[np.int64],
+    batch: int,
+    seed: int,
+    device: torch.device,
+    memory: int,
+) -> Feed:
+    """One tensor if the rows are in memory already or fit into ``memory`` bytes, else blocks from disk."""
+    if not isinstance(array, np.memmap) or array.nbytes <= memory:
+        return TensorFeed(array, held_out, batch, seed, device)
+    return BlockFeed(array, held_out, batch, seed, device, memory)

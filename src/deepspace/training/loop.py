@@ -1,0 +1,421 @@
+"""The one training loop, for every model family and modality."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from deepspace.errors import TrainingError
+from deepspace.models import LatentModel
+from deepspace.training import feed, machine
+from deepspace.training import plan as planning
+from deepspace.training.checkpoint import Checkpoint, fingerprint, restore_optimizer, store_optimizer
+from deepspace.training.config import TrainConfig
+from deepspace.training.evaluate import Evaluation, evaluate
+from deepspace.training.events import Progress
+from deepspace.training.history import History, Stop, split
+
+__all__ = ["train"]
+
+_PROBE = 10_000  # rows looked at before training
+_SAY_EVERY = 0.1  # seconds between progress events
+_SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
+_MULTIPLIES = 2e7  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
+
+
+@dataclass
+class _State:
+    """Everything that a resumed training must know beside tensors; all of it goes through JSON."""
+
+    step: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # reconstruction, kl, rows of this epoch
+    norm: float = 0.0
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    best: float = -math.inf
+    best_epoch: int = 0
+    waited: int = 0
+    seconds: float = 0.0
+    resumed: int = 0
+    stopped: str = ""
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(
+    model: LatentModel,
+    array: npt.NDArray[Any],
+    config: TrainConfig = TrainConfig(),
+    *,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[LatentModel, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> History:
+    """Train ``model`` in place on encoded rows (N, *shape), and leave it with its best weights, in eval mode.
+
+    Goes on from ``config.checkpoint`` if that file is of the same model, rows and settings; the result is then the same,
+    bit for bit, as without the interruption (same device and threads). ``on_epoch`` gets the model, in eval mode, and the
+    number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
+    Ctrl-C and SIGTERM write the checkpoint first. Raises TrainingError, with advice, where training cannot go on.
+    """
+    _check(model, array)
+    run = _Run(model, array, config, on_progress, on_epoch, should_stop)
+    with run.surroundings():
+        run.start()
+        return run.finish(run.epochs())
+
+
+def _check(model: LatentModel, array: npt.NDArray[Any]) -> None:
+    if len(array) < 2:
+        raise TrainingError(f"Cannot train on {len(array)} row{'' if len(array) == 1 else 's'}; at least 2 are needed.")
+    if array.dtype not in (np.uint8, np.float32):
+        raise TrainingError(f"Cannot train on numbers of type {array.dtype}; encoded rows are uint8 or float32.")
+    if not isinstance(array, np.memmap) and array.dtype == np.float32:
+        table = getattr(getattr(model, "layout", None), "modality", "") == "table"
+        for start in range(0, len(array), 65536):
+            part = array[start : start + 65536]
+            bad = np.isinf(part) if table else ~np.isfinite(part)
+            if bad.any():
+                row = start + int(bad.reshape(len(part), -1).any(1).argmax())
+                raise TrainingError(f"Cannot train: row {row} holds NaN or infinity; remove it or fill it in.")
+
+
+class _Run:
+    """One training under way."""
+
+    def __init__(
+        self,
+        model: LatentModel,
+        array: npt.NDArray[Any],
+        config: TrainConfig,
+        on_progress: Callable[[Progress], None] | None,
+        on_epoch: Callable[[LatentModel, int], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        self.model, self.array, self.config = model, array, config
+        self.on_progress, self.on_epoch, self.should_stop = on_progress, on_epoch, should_stop
+        self.plan = planning.make(config, len(array))
+        self.device = machine.pick_device(config.device)
+        self.state = _State()
+        self.signal = 0
+        self.began = time.monotonic()
+        self.before = 0.0  # seconds of earlier runs
+        self.said = 0.0
+        self.steps_here = 0
+        self.trained_here = 0.0
+
+    # -- setting up ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """Random state, threads, device and signal handlers, all put back afterwards."""
+        threads = torch.get_num_threads()
+        home = next((p.device for p in self.model.parameters()), self.device)
+        handlers: dict[int, Any] = {}
+        if self.config.checkpoint is not None and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handlers[number] = signal.signal(number, self._interrupted)
+        cuda = [self.device] if self.device.type == "cuda" else []
+        try:
+            with torch.random.fork_rng(devices=cuda):
+                yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            torch.set_num_threads(threads)
+            self.model.to(home).eval()
+
+    def _interrupted(self, number: int, frame: object) -> None:
+        self.signal = number
+
+    def start(self) -> None:
+        """Data, optimizer and state: fresh, or from the checkpoint."""
+        config, plan = self.config, self.plan
+        held_out = split(plan.rows, plan.validation_rows, config.seed)
+        memory = config.memory if config.memory is not None else machine.available_memory() // 4
+        self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
+        # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
+        first = np.sort(np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE])
+        look = torch.from_numpy(np.array(self.array[first]))
+        self.judged = torch.from_numpy(np.array(self.array[held_out])) if len(held_out) else look
+        torch.manual_seed(config.seed)
+        self.model.to(self.device).train()
+        self.model.prepare(look.to(self.device))
+        self.precision = self._precision()
+        self.generator = torch.Generator(self.device)
+        self.names = [name for name, _ in self.model.named_parameters()]
+        self.parameters = list(self.model.parameters())
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=plan.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=1e-4,
+            fused=self.device.type in ("cpu", "cuda"),
+        )
+        self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.checkpoint = None
+        saved = None
+        if config.checkpoint is not None:
+            self.checkpoint = Checkpoint(config.checkpoint, self._key())
+            saved = self.checkpoint.load()
+        self.threads = config.threads or (int(saved[1]["threads"]) if saved else self._try_threads(look))
+        torch.set_num_threads(self.threads)
+        if saved:
+            self._restore(*saved)
+
+    def _precision(self) -> str:
+        if self.config.precision != "auto":
+            return self.config.precision
+        work = sum(p.numel() for p in self.model.parameters() if p.ndim > 1) * self.plan.batch_size
+        return "bfloat16" if machine.has_bfloat16(self.device) and work >= _MULTIPLIES else "float32"
+
+    def _key(self) -> str:
+        own = asdict(self.config)
+        for name in ("checkpoint", "max_seconds", "threads", "memory", "device"):
+            own.pop(name)
+        return fingerprint({"train": own, "plan": self.plan.to_json(), "model": self.model.config_json()}, self.array)
+
+    def _try_threads(self, look: Tensor) -> int:
+        if self.device.type != "cpu":
+            return torch.get_num_threads()
+        x = look[: self.plan.batch_size]
+
+        def work() -> None:
+            with self._autocast():
+                loss, _ = self.model.loss(x, 1.0)
+            loss.backward()  # type: ignore[no-untyped-call]
+
+        chosen = machine.pick_threads(work)
+        self.model.zero_grad(set_to_none=True)
+        return chosen
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    # -- the checkpoint -----------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        self.state.seconds = self._seconds()
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= store_optimizer(self.optimizer, self.names)
+        tensors["random.generator"] = self.generator.get_state()
+        tensors["random.torch"] = torch.get_rng_state()
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        self.checkpoint.save(tensors, {"state": asdict(self.state), "threads": self.threads})
+
+    def _restore(self, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        self.state = _State(**facts["state"])
+        self.before = self.state.seconds
+        self.state.resumed += 1
+        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
+        self.best = {k[5:]: v.to(self.device) for k, v in tensors.items() if k.startswith("best.")}
+        restore_optimizer(self.optimizer, self.names, tensors)
+        self.generator.set_state(tensors["random.generator"])
+        torch.set_rng_state(tensors["random.torch"])
+        if "random.cuda" in tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+
+    # -- training -----------------------------------------------------------------------------------------------
+
+    def epochs(self) -> Stop:
+        """Train to the end; says what ended it."""
+        plan, state = self.plan, self.state
+        while not state.stopped:
+            epoch, within = divmod(state.step, plan.steps)
+            if epoch >= plan.epochs:
+                state.stopped = "epochs"
+                break
+            if within == 0:
+                state.sums = [0.0, 0.0, 0.0]
+                self.generator.manual_seed(hash((self.config.seed, epoch)) % 2**63)
+                torch.manual_seed(hash((self.config.seed, epoch, 1)) % 2**63)
+            self._epoch(epoch, within)
+        if self.checkpoint is not None:
+            self._save()
+        return state.stopped  # type: ignore[return-value]
+
+    def _epoch(self, epoch: int, within: int) -> None:
+        plan, state = self.plan, self.state
+        saved = time.monotonic()
+        for x in self.feed.batches(epoch, within):
+            self._step(x)
+            state.step += 1
+            self._heed_signal()
+            if self._ends():
+                break
+            if self.on_progress is not None and time.monotonic() - self.said >= _SAY_EVERY:
+                self._say(epoch)
+            if self.checkpoint is not None and time.monotonic() - saved >= _SAVE_EVERY and state.step % plan.steps:
+                self._save()
+                saved = time.monotonic()
+        self._close(epoch)
+
+    def _step(self, x: Tensor) -> None:
+        plan, state = self.plan, self.state
+        start = time.monotonic()
+        for group in self.optimizer.param_groups:
+            group["lr"] = plan.rate(state.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        with self._autocast():
+            loss, terms = self.model.loss(x, plan.weight(state.step), self.generator)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm_tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        parts = torch.stack([loss.detach(), norm_tensor, terms.reconstruction.detach().mean(), terms.kl.detach().sum(1).mean()])
+        value, norm, reconstruction, kl = parts.tolist()  # one wait for the device
+        if not math.isfinite(value) or not math.isfinite(norm):
+            self._skip()
+            return
+        state.skipped_in_a_row = 0
+        # Losses in nats have gradients of any size, so a step is clipped against the usual size of its own training.
+        limit = 4 * state.norm
+        if 0 < limit < norm:
+            torch._foreach_mul_(gradients, limit / norm)
+            norm = limit
+        state.norm = norm if state.norm == 0 else 0.98 * state.norm + 0.02 * norm
+        self.optimizer.step()
+        for i, part in enumerate((reconstruction * len(x), kl * len(x), len(x))):
+            state.sums[i] += part
+        self.steps_here += 1
+        self.trained_here += time.monotonic() - start
+
+    def _skip(self) -> None:
+        state = self.state
+        state.skipped += 1
+        state.skipped_in_a_row += 1
+        if state.skipped_in_a_row >= 3:
+            raise TrainingError(
+                f"Training stopped at step {state.step + 1}: the loss was not finite three times in a row; "
+                f"try a smaller learning_rate than {self.plan.learning_rate:.2g}, precision 'float32', or look for extreme values."
+            )
+        self._say(state.step // self.plan.steps, message=f"Step {state.step + 1} was not finite and was skipped.")
+
+    def _heed_signal(self) -> None:
+        if self.signal:
+            self._save()
+            if self.signal == signal.SIGTERM:
+                raise SystemExit(128 + signal.SIGTERM)
+            raise KeyboardInterrupt
+
+    def _ends(self) -> bool:
+        if self.should_stop is not None and self.should_stop():
+            self.state.stopped = "user"
+        elif self.config.max_seconds is not None and self._seconds() >= self.config.max_seconds:
+            self.state.stopped = "time"
+        return bool(self.state.stopped)
+
+    def _close(self, epoch: int) -> None:
+        """The end of an epoch: judge, remember the best, decide whether to go on, tell, save."""
+        plan, state = self.plan, self.state
+        with self._autocast():
+            judged = evaluate(self.model, self.judged, self.device, seed=self.config.seed)
+        rows = max(state.sums[2], 1)
+        reconstruction, kl = state.sums[0] / rows, state.sums[1] / rows
+        state.epochs.append(
+            {
+                "epoch": epoch + 1,
+                "elbo": reconstruction - kl,
+                "reconstruction": reconstruction,
+                "kl": kl,
+                "validation_elbo": judged.elbo,
+                "validation_reconstruction": judged.reconstruction,
+                "validation_kl": judged.kl,
+                "active_units": judged.active_units,
+                "warmup": plan.weight(state.step - 1),
+                "learning_rate": plan.rate(state.step - 1),
+                "seconds": self._seconds(),
+            }
+        )
+        # What is trained towards: for beta = 1 the ELBO.
+        score = judged.reconstruction - self.model.beta * judged.kl
+        if score > state.best or not plan.warm(state.step):
+            state.best, state.best_epoch, state.waited = max(score, -math.inf), epoch + 1, 0
+            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        elif plan.validation_rows:
+            state.waited += 1
+            if state.waited >= plan.patience and not state.stopped:
+                state.stopped = "early"
+        self._say(epoch, judged, force=True)
+        if self.on_epoch is not None:
+            self.model.eval()
+            self.on_epoch(self.model, epoch + 1)
+            self.model.train()
+        if self.checkpoint is not None and self.checkpoint.due and not state.stopped:
+            self._save()
+
+    # -- telling ------------------------------------------------------------------------------------------------
+
+    def _seconds(self) -> float:
+        return self.before + time.monotonic() - self.began
+
+    def _say(self, epoch: int, judged: Evaluation | None = None, *, force: bool = False, message: str = "") -> None:
+        if self.on_progress is None:
+            return
+        plan, state = self.plan, self.state
+        self.said = time.monotonic()
+        rows = state.sums[2]
+        last = state.epochs[-1] if state.epochs else {}
+        rate = self.steps_here * (plan.rows - plan.validation_rows) / plan.steps / self.trained_here if self.trained_here else None
+        # Judging and callbacks take time too: count the whole of it, not the steps alone.
+        left = (self.said - self.began) / self.steps_here * (plan.total - state.step) if self.steps_here else None
+        if left is not None and self.config.max_seconds is not None:
+            left = min(left, max(0.0, self.config.max_seconds - self._seconds()))
+        self.on_progress(
+            Progress(
+                phase="training",
+                fraction=state.step / plan.total,
+                epoch=epoch + 1,
+                epochs=plan.epochs,
+                elbo=(state.sums[0] - state.sums[1]) / rows if rows else None,
+                reconstruction=state.sums[0] / rows if rows else None,
+                kl=state.sums[1] / rows if rows else None,
+                validation_elbo=last.get("validation_elbo"),
+                active_units=last.get("active_units"),
+                rows_per_second=rate,
+                seconds_left=left,
+                message=message,
+            )
+        )
+
+    def finish(self, stopped: Stop) -> History:
+        """Best weights back, and the record."""
+        plan, state = self.plan, self.state
+        self.model.load_state_dict(self.best)
+        final = evaluate(self.model, self.judged, self.device, seed=self.config.seed)
+        if not math.isfinite(final.elbo):
+            raise TrainingError("Training ended with an ELBO that is not finite; try a smaller learning_rate or look for extreme values.")
+        return History(
+            epochs=state.epochs,
+            best_epoch=state.best_epoch,
+            stopped=stopped,
+            threads=self.threads,
+            precision=self.precision,
+            device=str(self.device),
+            seconds=self._seconds(),
+            seed=self.config.seed,
+            rows=plan.rows,
+            validation_rows=plan.validation_rows,
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            elbo=final.elbo,
+            reconstruction=final.reconstruction,
+            kl=final.kl,
+            kl_per_dimension=final.kl_per_dimension,
+            active_units=final.active_units,
+            skipped=state.skipped,
+            resumed=state.resumed,
+        )

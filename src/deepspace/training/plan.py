@@ -1,0 +1,88 @@
+"""How long and with what steps to train: epochs, batch, learning rate and their schedule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deepspace.training.config import TrainConfig
+
+__all__ = ["Plan", "make"]
+
+_MOST_HELD_OUT = 10_000
+_FEWEST_ROWS = 20  # with fewer, none is held out
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a training that follows from its config and the number of rows."""
+
+    rows: int
+    validation_rows: int
+    batch_size: int
+    epochs: int
+    steps: int
+    learning_rate: float
+    warmup_steps: int
+    patience: int
+
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self.epochs * self.steps
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step: a short rise, then half a cosine down to a fiftieth."""
+        rise = max(1, min(200, self.total // 20))
+        if step < rise:
+            return self.learning_rate * (step + 1) / rise
+        along = (step - rise) / max(1, self.total - rise)
+        return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
+
+    def weight(self, step: int) -> float:
+        """Weight of the KL at a step: 0 to 1 over the warm-up, then 1."""
+        return min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+
+    def warm(self, step: int) -> bool:
+        """Whether the warm-up is over before this step."""
+        return step >= self.warmup_steps
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def validation_rows(rows: int, fraction: float) -> int:
+    """How many rows are held out."""
+    return 0 if rows < _FEWEST_ROWS or fraction == 0 else max(2, min(round(rows * fraction), _MOST_HELD_OUT, rows - 2))
+
+
+def batch_size(rows: int) -> int:
+    """About a fortieth of the rows, a power of two between 32 and 512: few rows need many steps, many rows fast ones."""
+    return int(2 ** min(9, max(5, round(math.log2(max(rows, 1) / 40)))))
+
+
+def epochs(rows: int, batch: int) -> int:
+    """Enough for some 3,000 steps, but at least 20 and at most 400 passes over the rows."""
+    return round(min(400, max(20, 3000 * batch / max(rows, 1))))
+
+
+def make(config: TrainConfig, rows: int) -> Plan:
+    """The plan for that many rows."""
+    held_out = validation_rows(rows, config.validation_fraction)
+    train = rows - held_out
+    batch = min(config.batch_size or batch_size(train), train)
+    count = config.epochs or epochs(train, batch)
+    steps = -(-train // batch)
+    rate = config.learning_rate or 1e-3 * math.sqrt(batch / 128)
+    return Plan(
+        rows=rows,
+        validation_rows=held_out,
+        batch_size=batch,
+        epochs=count,
+        steps=steps,
+        learning_rate=rate,
+        warmup_steps=round(config.warmup * count * steps),
+        patience=config.patience or max(10, count // 5),
+    )
