@@ -230,7 +230,9 @@ def colour_space(n: int | None = None) -> FakeSpace:
     tint = np.random.default_rng(0).uniform(0.2, 1.0, (10, 3))[data.target[index]]
     pictures = np.clip(grey[:, None] * tint[:, :, None, None], 0, 255).astype(np.uint8)
     names = [str(c) for c in range(10)]
-    rows = pa.table({"class": [names[c] for c in data.target[index]], "file": [f"{i:05d}.png" for i in range(len(index))]})
+    rows = pa.table(
+        {"class": [names[c] for c in data.target[index]], "file": [f"{i:05d}.png" for i in range(len(index))]}
+    )
     columns = (_target("class", names), Column("file", "text", "metadata", distinct=len(index)))
     return FakeSpace("tinted", FakeSchema("image", (3, 12, 10), columns), pictures, rows)
 
@@ -256,7 +258,11 @@ def table_space(n: int | None = None) -> FakeSpace:
         Column("visit", "date", "feature"),
     )
     grades = np.array(["mild", "moderate", "severe"])[np.searchsorted([100, 200], y)]
-    columns = (*features, _target("progression", ["mild", "moderate", "severe"]), Column("score", "numeric", "metadata"))
+    columns = (
+        *features,
+        _target("progression", ["mild", "moderate", "severe"]),
+        Column("score", "numeric", "metadata"),
+    )
     schema = FakeSchema("table", (7,), columns, mean=raw.mean(0), scale=raw.std(0))
     cells = schema._cells(raw)
     cells["bmi"] = [None if a else v for a, v in zip(absent, cells["bmi"], strict=True)]
@@ -311,7 +317,9 @@ def make(modality: str, n: int | None = None) -> FakeSpace:
 class FakeFit:
     """A fit that takes ``seconds``, with a preview an epoch, and ends in ``space`` (or in ``error``)."""
 
-    def __init__(self, session: Session, space: FakeSpace, seconds: float, *, epochs: int = 40, error: str = "") -> None:
+    def __init__(
+        self, session: Session, space: FakeSpace, seconds: float, *, epochs: int = 40, error: str = ""
+    ) -> None:
         self.session, self.space, self.seconds, self.epochs, self.error = session, space, seconds, epochs, error
         self.stopped_at: int | None = None
         self.hold = threading.Event()
@@ -341,7 +349,17 @@ class FakeFit:
             left = self.seconds * (1 - 0.8 * done)
             on_progress(
                 Progress(
-                    "training", done, epoch, self.epochs, elbo, elbo + 20 * done, 20 * done, elbo - 2, 12, 41_000.0, left
+                    "training",
+                    done,
+                    epoch,
+                    self.epochs,
+                    elbo,
+                    elbo + 20 * done,
+                    20 * done,
+                    elbo - 2,
+                    12,
+                    41_000.0,
+                    left,
                 )
             )
             self.session.show(epoch, *previews.place(final * done + noise * (1 - done)))
@@ -366,7 +384,9 @@ def main() -> None:
     space: Any = make(options.modality, options.rows)
     if options.fit:
         session = Session(space.name, notes=["column 'id' left out: it names rows", "3 of 442 rows were repaired"])
-        error = "the loss was not finite three times in a row at epoch 13; lower the learning rate." if options.fail else ""
+        error = (
+            "the loss was not finite three times in a row at epoch 13; lower the learning rate." if options.fail else ""
+        )
         session._fit = FakeFit(session, space, options.fit, error=error)
         session.start()
     else:

@@ -1,6 +1,6 @@
 """The page's server: one session, an HTTP interface for what is fetched once, a live connection for what is walked.
 
-Nothing here is imported before a page is served: FastAPI and pydantic cost more than the whole rest of the command line.
+Nothing here is imported before a page is served: FastAPI and pydantic cost more than the rest of the command line.
 """
 
 from __future__ import annotations

@@ -197,7 +197,11 @@ class Columns:
         self._entries.append(_Entry(info, read))
 
     def _add_numbers(
-        self, name: str, group: Literal["column", "figure", "latent"], values: npt.NDArray[Any], column: Column | None = None
+        self,
+        name: str,
+        group: Literal["column", "figure", "latent"],
+        values: npt.NDArray[Any],
+        column: Column | None = None,
     ) -> None:
         low, high, missing = _range(np.asarray(values))
         info = ColumnInfo(

@@ -14,7 +14,9 @@ MISSING = "missing"
 
 
 def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float | np.floating) and math.isnan(float(value))) or value is np.ma.masked
+    return (
+        value is None or (isinstance(value, float | np.floating) and math.isnan(float(value))) or value is np.ma.masked
+    )
 
 
 def _number(value: float, digits: int) -> str:

@@ -16,9 +16,9 @@ import pyarrow as pa
 from deepspace.server.columns import figures_of
 from deepspace.server.formatting import as_number, cell
 from deepspace.server.wire import (
+    CellText,
     Content,
     Difference,
-    Field_,
     FieldShape,
     ImageContent,
     ImageShape,
@@ -123,9 +123,9 @@ class Items:
 
     # Rendering
 
-    def _fields(self, record: Mapping[str, Any], digits: int) -> list[Field_]:
+    def _fields(self, record: Mapping[str, Any], digits: int) -> list[CellText]:
         return [
-            Field_(name=n, value=cell(record.get(n), self.kinds[n], digits=digits), kind=self.kinds[n])
+            CellText(name=n, value=cell(record.get(n), self.kinds[n], digits=digits), kind=self.kinds[n])
             for n in self.features
         ]
 
@@ -135,7 +135,7 @@ class Items:
         return np.ascontiguousarray(raw.reshape(raw.shape[0], *self.schema.shape))
 
     def _vector(self, nearest: int) -> VectorContent:
-        fields = [Field_(name=n, value=v, kind=k) for n, v, k in self._metadata(nearest)]
+        fields = [CellText(name=n, value=v, kind=k) for n, v, k in self._metadata(nearest)]
         return VectorContent(note=_VECTOR_NOTE, fields=fields)
 
     def rendered(self, encoded: npt.NDArray[Any], nearest: Sequence[int]) -> list[Rendered]:
@@ -204,12 +204,14 @@ class Items:
     # How a generated record differs from a real one
 
     def spread(self, name: str) -> float:
-        """Half the distance between the 16th and 84th percentile of a column: its standard deviation, were it normal."""
+        """Half the way from the 16th to the 84th percentile of a column: its standard deviation, were it normal."""
         if name not in self._spreads:
             with self._rows_lock:
                 values = self.space.rows.column(name)
             step = max(1, len(values) // _SPREAD_ROWS)
-            listed = values[::step] if isinstance(values, np.ndarray) else values.take(pa.array(range(0, len(values), step)))
+            listed = (
+                values[::step] if isinstance(values, np.ndarray) else values.take(pa.array(range(0, len(values), step)))
+            )
             numbers = np.array([as_number(v) for v in listed.tolist()], dtype=np.float64)
             numbers = numbers[np.isfinite(numbers)]
             low, high = np.percentile(numbers, [15.87, 84.13]) if numbers.size else (0.0, 0.0)

@@ -27,7 +27,7 @@ log = logging.getLogger("deepspace.server")
 _TOO_BIG = 1009
 
 
-class _NotReady(Exception):
+class _NotReadyError(Exception):
     """A decode was asked for before there is a space."""
 
 
@@ -139,18 +139,16 @@ class Hub:
                 connection.send(answer)
 
     def _decode(self, requests: list[DecodeRequest]) -> list[bytes]:
-        from deepspace.server.view import Views
-
         space = self.session.space
         if space is None:
-            raise _NotReady("The space is not ready yet; places decode when the fit is done.")
+            raise _NotReadyError("The space is not ready yet; places decode when the fit is done.")
         return decode(self.views.of(space).items, requests)
 
     @staticmethod
     def _apology(request: DecodeRequest, error: Exception) -> str:
         from deepspace.errors import DeepspaceError
 
-        if isinstance(error, DeepspaceError | _NotReady):
+        if isinstance(error, DeepspaceError | _NotReadyError):
             sentence = str(error)
         else:
             log.error("a decode failed", exc_info=error)

@@ -46,6 +46,7 @@ class Session:
         self._fit = start
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
+        self._cancelled = threading.Event()
         self._listeners: set[Callable[[], None]] = set()
         self._name = name
         self._phase: Phase = "ready" if space is not None else "loading"
@@ -122,9 +123,17 @@ class Session:
         self._stop.set()
         self._tell()
 
-    def join(self, timeout: float | None = None) -> None:
-        if self._thread is not None:
-            self._thread.join(timeout)
+    def cancel(self) -> None:
+        """Ends the fit at its next step with nothing kept but its checkpoint, as Ctrl-C would."""
+        self._cancelled.set()
+        self._stop.set()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Waits for the fit; whether it has ended."""
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def note(self, *notes: str) -> None:
         """Adds sentences for the user: what was inferred, left out or repaired."""
@@ -140,7 +149,12 @@ class Session:
         self._tell()
 
     def report(self, progress: Progress) -> None:
-        """A step of the fit. "ready" is left to the session: a space is ready when it is here."""
+        """A step of the fit. "ready" is left to the session: a space is ready when it is here.
+
+        Raises KeyboardInterrupt, into the fit, when the session was cancelled.
+        """
+        if self._cancelled.is_set():
+            raise KeyboardInterrupt
         with self._lock:
             if self._phase in {"ready", "failed"}:
                 return
@@ -197,6 +211,8 @@ class Session:
         assert self._fit is not None
         try:
             self.ready(self._fit(self.report, self.epoch, self._stop.is_set))
+        except KeyboardInterrupt:
+            return
         except BaseException as error:
             self.fail(error)
 

@@ -74,7 +74,9 @@ class View:
     def _map(self) -> MapInfo:
         trust: dict[str, Any] = _plain(dict(self.space.map.trust))
         x0, y0, x1, y1 = (float(v) for v in np.asarray(self.space.map.bounds).reshape(-1))
-        return MapInfo(bounds=(x0, y0, x1, y1), **{k: trust.get(k) for k in ("trustworthiness", "continuity", "n", "k")})
+        return MapInfo(
+            bounds=(x0, y0, x1, y1), **{k: trust.get(k) for k in ("trustworthiness", "continuity", "n", "k")}
+        )
 
 
 class Views:

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from deepspace.training.events import Phase, Progress
 
 __all__ = [
+    "CellText",
     "ClientMessage",
     "ColumnInfo",
     "Content",
@@ -18,7 +19,6 @@ __all__ = [
     "Decoded",
     "Difference",
     "ErrorMessage",
-    "Field_",
     "FieldShape",
     "ImageContent",
     "ImageShape",
@@ -187,7 +187,7 @@ class SignalContent(Wire):
     data: list[list[float | None]] | None = None
 
 
-class Field_(Wire):
+class CellText(Wire):
     """One formatted cell of a record."""
 
     name: str
@@ -197,13 +197,13 @@ class Field_(Wire):
 
 class TableContent(Wire):
     kind: Literal["table"] = "table"
-    fields: list[Field_]
+    fields: list[CellText]
 
 
 class VectorContent(Wire):
     kind: Literal["vector"] = "vector"
     note: str
-    fields: list[Field_]
+    fields: list[CellText]
 
 
 Content = Annotated[ImageContent | SignalContent | TableContent | VectorContent, Field(discriminator="kind")]

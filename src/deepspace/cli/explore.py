@@ -1,0 +1,55 @@
+"""``deepspace explore``: the page, over a saved space or over one that is being fitted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from deepspace.cli import options as o
+
+__all__ = ["explore"]
+
+
+def explore(
+    source: Annotated[str, typer.Argument(metavar="DATA|SPACE", help="Data to fit, or a saved space to open.")],
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address; open nothing.")] = False,
+    port: Annotated[int | None, typer.Option("--port", help="8765 or the next free one, if left out.")] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; anything but loopback is open to others.")
+    ] = ("127.0.0.1"),
+    output: o.Output = None,
+    target: o.Target = None,
+    include_target: o.IncludeTarget = False,
+    schema: o.SchemaFile = None,
+    modality: o.Modality = None,
+    image_size: o.ImageSize = None,
+    seed: o.Seed = 0,
+    epochs: o.Epochs = None,
+    latent_dim: o.LatentDim = None,
+    batch_size: o.BatchSize = None,
+    max_seconds: o.MaxSeconds = None,
+    threads: o.Threads = None,
+    overwrite: o.Overwrite = False,
+) -> None:
+    """Fit DATA, or open SPACE, and walk it in the browser.
+
+    While DATA is being fitted the page shows the space taking shape.
+    """
+    from deepspace.cli.fitting import FitOptions, default_output, is_space, suffixed
+    from deepspace.cli.terminal import say
+    from deepspace.cli.walking import fit_session, open_session, walk
+
+    if is_space(source):
+        if output is not None or overwrite:
+            say("note: opening a saved space; -o and --overwrite are for data.")
+        session = open_session(source)
+    else:
+        chosen = FitOptions(
+            source, suffixed(output or default_output(source)), target, include_target, schema, modality, image_size,
+            seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite,
+        )  # fmt: skip
+        session = fit_session(chosen, named=output is not None)
+    if host not in {"127.0.0.1", "localhost", "::1"}:
+        say(f"warning: listening on {host}: everyone who can reach this machine can read these rows.")
+    walk(session, host=host, port=port, open_browser=not no_browser)

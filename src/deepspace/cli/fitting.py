@@ -1,0 +1,116 @@
+"""From options to a dataset and a fit: shared by ``fit`` and ``explore``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepspace.cli.terminal import print_schema, say, say_all
+from deepspace.errors import SpaceError
+
+if TYPE_CHECKING:
+    from deepspace.api import Space
+    from deepspace.data import Dataset
+
+__all__ = ["RESUME", "FitOptions", "default_output", "is_space", "suffixed"]
+
+RESUME = "interrupted; the same command goes on from the last finished epoch."
+
+
+def is_space(path: str | Path) -> bool:
+    """Whether a path is meant as a space rather than as data."""
+    folder = Path(path)
+    return folder.suffix == ".space" or (folder.is_dir() and (folder / "manifest.json").is_file())
+
+
+def suffixed(path: Path) -> Path:
+    """A space's folder always ends in .space."""
+    return path if path.suffix == ".space" else path.with_name(path.name + ".space")
+
+
+def default_output(data: str) -> Path:
+    """NAME.space in the working directory, named after the data without its endings."""
+    name = Path(data).resolve().name
+    for _ in range(2):
+        stem, dot, ending = name.rpartition(".")
+        if dot and stem and len(ending) <= 8 and ending.isalnum():
+            name = stem
+    return Path(f"{name or 'data'}.space")
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """What the command line says about a fit."""
+
+    data: str
+    output: Path
+    target: str | None = None
+    include_target: bool = False
+    schema: Path | None = None
+    modality: str | None = None
+    image_size: int | None = None
+    seed: int = 0
+    epochs: int | None = None
+    latent_dim: int | None = None
+    batch_size: int | None = None
+    max_seconds: float | None = None
+    threads: int | None = None
+    overwrite: bool = False
+
+    def check_output(self) -> None:
+        """Refuses, before any work is done, to replace what is already there."""
+        if self.output.exists() and not self.overwrite:
+            raise SpaceError(
+                f"'{self.output}' already exists; open it with `deepspace explore {self.output}`, "
+                "choose another name with -o, or replace it with --overwrite."
+            )
+
+    def load(self) -> Dataset:
+        """Reads the data and shows what was made of it."""
+        from deepspace.data import load
+
+        dataset = load(
+            self.data,
+            modality=self.modality,
+            schema=self.schema,
+            target=self.target,
+            include_target=self.include_target,
+            image_size=self.image_size,
+        )
+        print_schema(dataset.schema, len(dataset))
+        if dataset.notes:
+            say("notes:")
+            say_all(dataset.notes)
+        return dataset
+
+    def fit(
+        self,
+        dataset: Dataset,
+        *,
+        on_progress: Callable[[Any], None],
+        on_epoch: Callable[[Any, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Space:
+        """Trains, builds the space and saves it."""
+        from deepspace.api import fit
+        from deepspace.models import VAE
+        from deepspace.training import TrainConfig
+
+        return fit(
+            dataset,
+            model=VAE(latent_dim=self.latent_dim),
+            path=self.output,
+            seed=self.seed,
+            training=TrainConfig(
+                epochs=self.epochs,
+                batch_size=self.batch_size,
+                max_seconds=self.max_seconds,
+                threads=self.threads,
+                seed=self.seed,
+            ),
+            on_progress=on_progress,
+            on_epoch=on_epoch,
+            should_stop=should_stop,
+        )

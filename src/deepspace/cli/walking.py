@@ -1,0 +1,146 @@
+"""Behind ``deepspace explore``: a session over a space or a fit, served until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from deepspace.cli.fitting import RESUME, FitOptions
+from deepspace.cli.progress import FitDisplay
+from deepspace.cli.terminal import result, say
+from deepspace.errors import DeepspaceError, SpaceError
+
+if TYPE_CHECKING:
+    from deepspace.data import Dataset
+    from deepspace.server import Session
+
+__all__ = ["fit_session", "open_session", "walk"]
+
+_LINGER = 5.0
+"""Seconds that a page has to load (or reload) and read why a fit failed, before the server leaves."""
+
+_PATIENCE = 10.0
+"""Seconds that a fit has to end by itself after Ctrl-C."""
+
+
+def open_session(path: str | Path) -> Session:
+    """A session over a saved space."""
+    from deepspace.api import open as open_space
+    from deepspace.server import Session
+
+    space = open_space(path)
+    return Session(space.name, space=space)
+
+
+def fit_session(options: FitOptions, *, named: bool) -> Session:
+    """A session that fits when it is started; or over the space that an earlier fit of the same data left.
+
+    named: whether the user chose the output's name; only a name of our own choosing is opened instead of refused.
+    """
+    from deepspace.server import Session
+    from deepspace.server.preview import Previews
+
+    if named or not options.output.exists():
+        options.check_output()
+    dataset = options.load()
+    if options.output.exists() and not options.overwrite:
+        return _fitted_before(options, dataset)
+
+    def start(on_progress: Any, on_epoch: Any, should_stop: Any) -> Any:
+        with FitDisplay() as display:
+
+            def both(progress: Any) -> None:
+                display(progress)
+                on_progress(progress)
+
+            space = options.fit(dataset, on_progress=both, on_epoch=on_epoch, should_stop=should_stop)
+        say(f"saved {space.path}")
+        return space
+
+    session = Session(options.output.stem, start=start, notes=dataset.notes)
+    session.preview_with(Previews(dataset), dataset.schema.modality)
+    return session
+
+
+def _fitted_before(options: FitOptions, dataset: Dataset) -> Session:
+    """The space that is already there, if it was fitted from the same bytes; else a refusal."""
+    session = open_session(options.output)
+    space = session.space
+    before = space.manifest.get("provenance", {}).get("source", {}) if space is not None else {}
+    if not dataset.source.fingerprint or before.get("fingerprint") != dataset.source.fingerprint:
+        raise SpaceError(
+            f"'{options.output}' already exists and was fitted from other data; "
+            "choose another name with -o, or replace it with --overwrite."
+        )
+    say(f"opening {options.output}, fitted from the same data before; --overwrite fits it again.")
+    return session
+
+
+def walk(session: Session, *, host: str, port: int | None, open_browser: bool) -> None:
+    """Serves the session until Ctrl-C, or until everyone has read why the fit failed."""
+    from deepspace.server import bind, serve
+
+    listener = bind(host, port)
+
+    def ready(address: str) -> None:
+        result(address)
+        session.start()
+
+    with suppress(KeyboardInterrupt):
+        serve(
+            session,
+            host=host,
+            listener=listener,
+            open_browser=open_browser,
+            on_ready=ready,
+            leave=_when_failed(session),
+        )
+    _finish(session)
+
+
+def _when_failed(session: Session) -> Callable[[int], bool]:
+    """Whether to leave, given the number of pages that are open: only after a failed fit that nobody looks at."""
+    alone_since: float | None = None
+    told = False
+
+    def leave(pages: int) -> bool:
+        nonlocal alone_since, told
+        failure = session.failure
+        if failure is None:
+            return False
+        if not told:
+            told = True
+            say(f"deepspace: {session.info().error}")
+        if pages:
+            alone_since = None
+        elif alone_since is None:
+            alone_since = time.monotonic()
+        return alone_since is not None and time.monotonic() - alone_since > _LINGER
+
+    return leave
+
+
+def _finish(session: Session) -> None:
+    """Ends a fit that is still under way, and leaves with the exit code that tells how it went."""
+    if session.failure is not None:
+        raise typer.Exit(2 if isinstance(session.failure, DeepspaceError) else 1)
+    if session.space is not None:
+        return
+    session.cancel()
+    ended = session.join(_PATIENCE)
+    if session.space is not None:
+        return
+    say(RESUME)
+    if not ended:
+        # The fit is deep inside a library; waiting longer helps nobody, and every file is whole or absent.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+    raise typer.Exit(130)
