@@ -1,1 +1,51 @@
-"""See the space that a deep generative model has learned from your data."""
+"""See the space that a deep generative model has learned from your data.
+
+>>> import deepspace as ds
+>>> space = ds.fit("customers.csv")                              # doctest: +SKIP
+>>> space.decode(space.map.inverse_transform([[0.0, 0.0]]))      # doctest: +SKIP
+
+A *model* turns data into latents and back. A *space* is where you move: it knows distance, paths and density. The
+*map* is the part of it that you can see.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepspace.api import Space, fit, open
+    from deepspace.data import Schema
+    from deepspace.errors import DeepspaceError
+    from deepspace.models import VAE
+    from deepspace.training import Progress, TrainConfig
+
+__all__ = ["VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "fit", "open"]
+
+_HOMES = {
+    "DeepspaceError": "deepspace.errors",
+    "Progress": "deepspace.training.events",
+    "Schema": "deepspace.data.schema",
+    "Space": "deepspace.api",
+    "TrainConfig": "deepspace.training",
+    "VAE": "deepspace.models",
+    "fit": "deepspace.api",
+    "open": "deepspace.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """PEP 562: a name is imported when it is first used, so that ``import deepspace`` costs next to nothing."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("deepspace")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'deepspace' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,285 @@
+"""The public API: from raw data to a ``Space``, and everything that can be asked of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deepspace.errors import SpaceError
+from deepspace.space import BaseSpace, open_space
+from deepspace.space.files import Work
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from deepspace.data.dataset import Dataset
+    from deepspace.data.schema import Schema
+    from deepspace.decisions import Precedents
+    from deepspace.explore import Factors, Traversal
+    from deepspace.explore import Path as Walk
+    from deepspace.layers import Layers
+    from deepspace.metrics import Measures
+    from deepspace.models import VAE, LatentModel
+    from deepspace.training import History, TrainConfig
+    from deepspace.training.events import Phase, Progress
+
+__all__ = ["Space", "fit", "open"]
+
+_CHECKPOINT = "checkpoint.safetensors"
+
+
+class Space(BaseSpace):
+    """A space that answers questions. Made by ``fit`` or ``open``."""
+
+    def factors(self, **options: Any) -> Factors:
+        """Each latent dimension: its KL, whether it is active, what it does to the decode."""
+        from deepspace.explore import factors
+
+        return factors(self, **options)
+
+    def traverse(self, factor: Any, **options: Any) -> Traversal:
+        """Move along one latent dimension and decode each step."""
+        from deepspace.explore import traverse
+
+        return traverse(self, factor, **options)
+
+    def path(self, a: Any, b: Any, *, kind: Literal["linear", "spherical"] = "linear", steps: int = 11) -> Walk:
+        """Walk from one place (a row number or latents) to another and decode each step."""
+        from deepspace.explore import path
+
+        return path(self, a, b, kind=kind, steps=steps)
+
+    def measure(self, names: Sequence[str] | None = None) -> Measures:
+        """How good the space is, on the rows that training did not see."""
+        from deepspace.metrics import measure
+
+        return measure(self, names)
+
+    def layers(self) -> Layers:
+        """The layers of encoder and decoder, with shapes and parameters."""
+        from deepspace.layers import layers
+
+        return layers(self)
+
+    def precedents(
+        self, x: Any = None, *, row: int | None = None, z: npt.ArrayLike | None = None, k: int = 10
+    ) -> Precedents:
+        """The nearest real rows, with their target."""
+        from deepspace.decisions import precedents
+
+        return precedents(self, x, row=row, z=z, k=k)
+
+    def report(self, file: str | Path) -> Path:
+        """Write one HTML file that needs no network, and return its path."""
+        from deepspace import report
+
+        written: Path = report.report(self, Path(file))  # type: ignore[attr-defined, unused-ignore]
+        return written
+
+    def explore(self, *, host: str = "127.0.0.1", port: int | None = None, open_browser: bool = True) -> None:
+        """Serve the page of this space until Ctrl-C, and open it in a browser."""
+        from deepspace.server import Session, serve
+
+        serve(Session(self.name, space=self), host=host, port=port, open_browser=open_browser)
+
+    def save(self, path: str | Path, *, overwrite: bool = True) -> Space:
+        """Copy the space to ``path``, whole or not at all, and open it there. An existing space there is replaced."""
+        saved = super().save(path, overwrite=overwrite)
+        assert isinstance(saved, Space)
+        return saved
+
+
+def open(path: str | Path, *, verify: bool = False) -> Space:
+    """Open a space that was saved. ``verify`` checks every byte against its checksum, not only a sample.
+
+    Raises SpaceError, naming the file at fault, for what is not a whole space.
+    """
+    return open_space(path, verify=verify, kind=Space)
+
+
+def fit(
+    source: Any,
+    *,
+    model: VAE | None = None,
+    path: str | Path | None = None,
+    target: str | None = None,
+    include_target: bool = False,
+    schema: Schema | Mapping[str, Any] | str | Path | None = None,
+    modality: str | None = None,
+    image_size: int | None = None,
+    seed: int = 0,
+    training: TrainConfig | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_epoch: Callable[[LatentModel, int], None] | None = None,
+    on_dataset: Callable[[Dataset], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    overwrite: bool = True,
+) -> Space:
+    """Learn a space from data.
+
+    source: a path (file, folder, zip), a data frame, an Arrow table, an array, or (array, labels).
+    model: a model configuration; whatever it leaves open is chosen from the data.
+    path: the folder to keep the space in. Without it the space lives in a temporary folder until it is garbage
+        collected or Python ends; ``Space.save`` keeps it.
+    target, include_target, schema, modality, image_size: how to read the data, as in ``deepspace.data.load``.
+    seed: with the same input, device and threads, the same seed gives the same space.
+    training: how to train; ``seed`` and the checkpoint are filled in here.
+    on_progress: called with a ``Progress`` many times a second; on_epoch: with the model and the epoch, after each;
+        on_dataset: with the data, as soon as it is read.
+    should_stop: asked after each epoch; True ends training and keeps the best model so far.
+    overwrite: whether a space already at ``path`` is replaced, once the new one is whole.
+
+    Cut short by Ctrl-C or a kill, the same call goes on where it stopped: what is needed lies in ``PATH.partial``.
+    Raises DeepspaceError with one sentence for input that cannot be used.
+    """
+    fitting = _Fit(seed, on_progress)
+    reading = {
+        "target": target, "include_target": include_target, "schema": schema, "modality": modality,
+        "image_size": image_size,
+    }  # fmt: skip
+    if path is not None:
+        with Work(Path(path), overwrite=overwrite) as work:
+            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, should_stop)
+        return open(work.target)
+    folder = Path(tempfile.mkdtemp(prefix="deepspace-"))
+    try:
+        with Work(folder / f"{_name_of(source)}.space") as work:
+            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, should_stop)
+        space = open(work.target)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(space, shutil.rmtree, folder, ignore_errors=True)  # also called when Python ends
+    return space
+
+
+class _Fit:
+    """One fit: load, choose, train, build, measure."""
+
+    def __init__(self, seed: int, on_progress: Callable[[Progress], None] | None) -> None:
+        self.seed = seed
+        self.on_progress = on_progress
+
+    def tell(self, phase: Phase, fraction: float, message: str = "") -> None:
+        if self.on_progress is not None:
+            from deepspace.training.events import Progress
+
+            self.on_progress(Progress(phase=phase, fraction=fraction, message=message))
+
+    def run(
+        self,
+        work: Work,
+        source: Any,
+        reading: Mapping[str, Any],
+        config: VAE | None,
+        training: TrainConfig | None,
+        on_epoch: Callable[[LatentModel, int], None] | None,
+        on_dataset: Callable[[Dataset], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> None:
+        from deepspace.data import load
+        from deepspace.models import build as build_model
+        from deepspace.models import choose
+        from deepspace.space import build as build_space
+
+        checkpoint = work.folder / _CHECKPOINT
+        work.keep = checkpoint.exists()
+        self.tell("loading", 0.0)
+        dataset = load(source, workdir=_empty(work.folder / "data"), **reading)
+        if on_dataset is not None:
+            on_dataset(dataset)
+        chosen = (
+            choose(dataset.schema, dataset.array, config)
+            if config is not None
+            else choose(dataset.schema, dataset.array)
+        )
+        self.tell("loading", 1.0, chosen.reason)
+        model = build_model(chosen, dataset.schema, seed=self.seed)
+        self._resume(work, dataset, model)
+        history = self._train(work, dataset, model, training, on_epoch, should_stop)
+        try:
+            build_space(
+                dataset,
+                model,
+                history,
+                work.target,
+                seed=self.seed,
+                on_progress=self.on_progress,
+                should_stop=None if history.stopped == "user" else should_stop,
+                measure=_measured,
+                work=work,
+            )
+        except SpaceError as error:
+            if not checkpoint.exists():
+                raise
+            raise SpaceError(
+                f"{error}; what was trained is kept in {work.folder.name}, and the same fit goes on from it"
+            ) from error
+        self.tell("ready", 1.0)
+
+    def _resume(self, work: Work, dataset: Dataset, model: LatentModel) -> None:
+        """Keep the checkpoint of an earlier, cut short run only if it was on the same data with the same model."""
+        stamp = {
+            "fingerprint": dataset.source.fingerprint,
+            "schema": dataset.schema.to_json(),
+            "model": model.config_json(),
+            "seed": self.seed,
+        }
+        text = json.dumps(stamp, sort_keys=True, default=str)
+        note, checkpoint = work.folder / "fit.json", work.folder / _CHECKPOINT
+        if checkpoint.exists():
+            if note.exists() and note.read_text() == text:
+                self.tell("training", 0.0, f"going on from the fit that was cut short, kept in {work.folder.name}")
+            else:
+                for file in work.folder.glob(f"{checkpoint.stem}*"):
+                    file.unlink()
+                self.tell(
+                    "training", 0.0, f"{work.folder.name} held a fit of other data or another model: starting anew"
+                )
+        note.write_text(text)
+
+    def _train(
+        self,
+        work: Work,
+        dataset: Dataset,
+        model: LatentModel,
+        training: TrainConfig | None,
+        on_epoch: Callable[[LatentModel, int], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> History:
+        from deepspace.training import TrainConfig, train
+
+        config = replace(training or TrainConfig(), seed=self.seed, checkpoint=work.folder / _CHECKPOINT)
+        work.keep = True  # from here on a kill or an error leaves something to go on from
+        return train(
+            model, dataset.array, config, on_progress=self.on_progress, on_epoch=on_epoch, should_stop=should_stop
+        )
+
+
+def _measured(space: BaseSpace) -> dict[str, Any]:
+    """What is stored with a new space: its measures, and what is wrong with it."""
+    from deepspace.metrics import health, measure
+
+    measures = measure(space)
+    return {"measures": measures.to_json(), "skipped": dict(measures.skipped), "health": health(space, measures)}
+
+
+def _empty(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def _name_of(source: Any) -> str:
+    """A name for a space without a path: the file's stem, else 'space'."""
+    if not isinstance(source, (str, os.PathLike)):
+        return "space"
+    stem = Path(os.path.abspath(os.fspath(source))).name.split(".")[0]
+    return stem or "space"

@@ -1,0 +1,320 @@
+"""A space: the rows, the model, the latents and the map under one name, all of it lazily read from one folder."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.data.schema import Schema
+from deepspace.errors import DataError, SpaceError
+from deepspace.space.density import Density
+from deepspace.space.figures import FIGURES, batch_rows
+from deepspace.space.manifest import joined
+from deepspace.space.neighbours import Index, Neighbours
+from deepspace.space.rows import Rows
+
+if TYPE_CHECKING:
+    from deepspace.models.base import LatentModel
+    from deepspace.space.map import FittedMap
+
+__all__ = ["BaseSpace", "Latents"]
+
+Float = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The posterior of every row. mean, scale: (N, D) float32, memory-mapped and read-only."""
+
+    mean: Float
+    scale: Float
+
+    def __len__(self) -> int:
+        return len(self.mean)
+
+
+class BaseSpace:
+    """What a model has learned from data, and the data, under one name.
+
+    Made by ``build`` or ``open_space``. Opening reads a manifest and maps files; the model, the map and the database
+    are loaded when first asked for. Every array that belongs to the rows is in the rows' order.
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], *, name: str | None = None) -> None:
+        self.folder = folder
+        self.manifest = dict(manifest)
+        self.name = name or folder.name.removesuffix(".space") or folder.name
+        self._lock = threading.RLock()
+        from deepspace.data import schema_from_json
+
+        where = f"cannot open '{folder.name}': {folder / 'manifest.json'}"
+        try:
+            rows, dim = int(manifest["rows"]), int(manifest["latent_dim"])
+            self.schema: Schema = schema_from_json(manifest["schema"])
+            columns = [str(name) for name in manifest["columns"]]
+        except DataError as error:
+            raise SpaceError(f"{where} has a schema that cannot be used: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpaceError(f"{where} lacks {error}; restore it from a copy") from error
+        shape = self.schema.shape
+        self.latents = Latents(self._map("latents_mean.npy", (rows, dim)), self._map("latents_scale.npy", (rows, dim)))
+        self.samples: npt.NDArray[Any] = self._map("samples.npy", (rows, *shape), self.schema.dtype)
+        table = self._map("figures.npy", (len(FIGURES), rows))
+        self.figures: dict[str, Float] = {name: table[i] for i, name in enumerate(FIGURES)}
+        self.rows = Rows(folder / "rows.parquet", columns, rows, self.figures)
+
+    def _map(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
+        path = self.folder / name
+        try:
+            array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SpaceError(f"cannot open '{self.folder.name}': {path} is not a .npy file ({error})") from error
+        if array.shape != shape or array.dtype != np.dtype(dtype) or not array.flags.c_contiguous:
+            raise SpaceError(
+                f"cannot open '{self.folder.name}': {path} holds {array.dtype} {array.shape}, "
+                f"the manifest says {np.dtype(dtype)} {shape}"
+            )
+        return array
+
+    def __len__(self) -> int:
+        return len(self.latents)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.schema.shape))
+        rows = f"{len(self)} {self.schema.modality} rows of {shape}"
+        return f"{type(self).__name__}('{self.name}': {rows}, {self.latent_dim} latents)"
+
+    @property
+    def latent_dim(self) -> int:
+        """D."""
+        return int(self.latents.mean.shape[1])
+
+    @property
+    def history(self) -> dict[str, Any]:
+        """How training went: ``History.to_json``, timings included."""
+        timings = self.manifest.get("run", {}).get("history", {})
+        return dict(joined(self.manifest.get("history", {}), timings))
+
+    @cached_property
+    def validation_index(self) -> npt.NDArray[np.int64]:
+        """Rows that training did not see, ascending; empty if it saw them all."""
+        if "validation.npy" not in self.manifest["files"]:
+            return np.empty(0, np.int64)
+        return np.asarray(np.load(self.folder / "validation.npy", allow_pickle=False), np.int64)
+
+    @cached_property
+    def measures(self) -> dict[str, Any]:
+        """What was measured when the space was built."""
+        return dict(json.loads((self.folder / "measures.json").read_bytes()))
+
+    @cached_property
+    def model(self) -> LatentModel:
+        """The trained model, in evaluation mode."""
+        from safetensors.torch import load_file
+
+        from deepspace.models import from_json
+
+        with self._lock:
+            model: LatentModel = from_json(self.manifest["model"])
+            path = self.folder / "weights.safetensors"
+            try:
+                model.load_state_dict(load_file(path))
+            except Exception as error:  # safetensors and torch each raise their own
+                first = str(error).strip().splitlines()[0]
+                raise SpaceError(f"cannot load the model of '{self.name}': {path} does not fit it ({first})") from error
+            return model.eval()
+
+    @cached_property
+    def map(self) -> FittedMap:
+        """The two-dimensional view: ``transform``, ``inverse_transform``, ``positions``, ``trust``."""
+        from safetensors.torch import load_file
+
+        from deepspace.space.map import FittedMap
+
+        with self._lock:
+            positions = self._map("map.npy", (len(self), 2))
+            tensors = load_file(self.folder / "map.safetensors")
+            return FittedMap.load(tensors, self.manifest["map"], positions, self.latents.mean)
+
+    # From the user's units to latents and back
+
+    def encode(self, x: Any) -> Float:
+        """Whatever the space could be fitted on (rows, a frame, an array, a path) -> posterior means (M, D).
+
+        A path is read in blocks, with reading ahead, so that a file larger than memory is encoded in constant memory.
+        """
+        return self.posterior(x)[0]
+
+    def posterior(self, x: Any) -> tuple[Float, Float]:
+        """As ``encode``: posterior mean and scale, each (M, D)."""
+        means, scales = [], []
+        for block in self._blocks(x):
+            mean, scale = self._encode_block(block)
+            means.append(mean)
+            scales.append(scale)
+        if not means:
+            empty = np.empty((0, self.latent_dim), np.float32)
+            return empty, empty.copy()
+        return np.concatenate(means), np.concatenate(scales)
+
+    def _blocks(self, x: Any) -> Iterator[npt.NDArray[Any]]:
+        """Encoded rows in blocks of a model batch or more."""
+        if isinstance(x, (str, Path)):
+            from deepspace.data import stream
+
+            yield from stream(x, self.schema)
+        else:
+            yield self.schema.encode(x)
+
+    def _encode_block(self, block: npt.NDArray[Any]) -> tuple[Float, Float]:
+        import torch
+
+        self._check_encoded(block)
+        mean = np.empty((len(block), self.latent_dim), np.float32)
+        scale = np.empty_like(mean)
+        rows = batch_rows(self.schema.shape)
+        with torch.inference_mode():
+            for start in range(0, len(block), rows):
+                piece = np.ascontiguousarray(block[start : start + rows])
+                posterior = self.model.encode(torch.from_numpy(piece if piece.flags.writeable else piece.copy()))
+                mean[start : start + rows] = posterior.mean.float().numpy()
+                scale[start : start + rows] = posterior.scale.float().numpy()
+        return mean, scale
+
+    def _check_encoded(self, block: npt.NDArray[Any]) -> None:
+        if tuple(block.shape[1:]) != tuple(self.schema.shape):
+            raise SpaceError(
+                f"cannot encode with '{self.name}': rows have shape {block.shape[1:]}, "
+                f"this space has {self.schema.shape}"
+            )
+
+    def decode(self, z: Any) -> Any:
+        """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode."""
+        return self.schema.decode(self.decode_encoded(z))
+
+    def decode_encoded(self, z: Any) -> Float:
+        """z: (M, D) -> (M, *shape) float32, as the model gives them: images 0..255, other modalities standardised."""
+        import torch
+
+        z = self._check_z(z, "decode")
+        result = np.empty((len(z), *self.schema.shape), np.float32)
+        rows = batch_rows(self.schema.shape)
+        with torch.inference_mode():
+            for start in range(0, len(z), rows):
+                result[start : start + rows] = (
+                    self.model.decode(torch.from_numpy(z[start : start + rows])).float().numpy()
+                )
+        return result
+
+    def reconstruct(self, x: Any) -> Any:
+        """Encode, then decode the posterior mean: M rows in the user's own units."""
+        return self.decode(self.encode(x))
+
+    def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
+        """n new rows in the user's own units, from z ~ N(0, I).
+
+        With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
+        of ages or the most frequent category would be the same in every row; the rest are means.
+        """
+        import torch
+
+        if n < 0:
+            raise SpaceError(f"cannot sample from '{self.name}': n is {n}, it must be 0 or more")
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(n, self.latent_dim, generator=generator)
+        if not (self.schema.modality == "table" if noise is None else noise):
+            return self.decode(z.numpy())
+        rows = batch_rows(self.schema.shape)
+        result = np.empty((n, *self.schema.shape), np.float32)
+        with torch.inference_mode():
+            for start in range(0, n, rows):
+                result[start : start + rows] = self.model.draw(z[start : start + rows], generator).float().numpy()
+        return self.schema.decode(result)
+
+    # Where things are
+
+    def neighbors(self, x: Any = None, *, z: Any = None, k: int = 10) -> Neighbours:
+        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means.
+
+        Exact for up to 100,000 rows, and for a few queries up to 1,000,000; beyond, by an index whose measured recall
+        the answer carries. A row of the space is its own nearest neighbour.
+        """
+        if (x is None) == (z is None):
+            raise SpaceError(f"cannot find neighbours in '{self.name}': give either x or z")
+        if not 1 <= k <= len(self):
+            raise SpaceError(
+                f"cannot find {k} neighbours in '{self.name}': it has {len(self)} rows; k may be 1 to {len(self)}"
+            )
+        places = self.encode(x) if z is None else self._check_z(z, "find neighbours")
+        return self._index.search(places, k)
+
+    def density(self, z: Any) -> Float:
+        """(M,) log density, in nats, of the encoded rows at z (M, D). See ``deepspace.space.density``."""
+        return self._density.at(self._check_z(z, "measure density"))
+
+    def density_percentile(self, z: Any) -> Float:
+        """(M,) 0..100: the share of the space's rows that lie in less crowded places than z, each left out in turn."""
+        return self.percentile_of(self.density(z))
+
+    def percentile_of(self, log_density: npt.ArrayLike) -> Float:
+        """Log densities (M,) -> percentiles 0..100 among the rows' own leave-one-out values."""
+        values = np.asarray(log_density, np.float32)
+        return (100.0 * np.searchsorted(self._sorted_density, values) / len(self)).astype(np.float32)
+
+    @cached_property
+    def _sorted_density(self) -> Float:
+        return np.sort(self.figures["log_density"])
+
+    @cached_property
+    def _index(self) -> Index:
+        return Index(self.latents.mean)
+
+    @cached_property
+    def _density(self) -> Density:
+        return Density(self.latents.mean, np.asarray(self.manifest["density"]["unit"], np.float32))
+
+    def _check_z(self, z: Any, doing: str) -> Float:
+        try:
+            array = np.ascontiguousarray(z.detach().cpu() if hasattr(z, "detach") else z, np.float32)
+        except (TypeError, ValueError):
+            raise SpaceError(f"cannot {doing} with '{self.name}': z is not an array of numbers") from None
+        if array.ndim == 1 and array.shape[0] == self.latent_dim:
+            array = array[None]
+        if array.ndim != 2 or array.shape[1] != self.latent_dim:
+            raise SpaceError(
+                f"cannot {doing} with '{self.name}': z has shape {tuple(np.shape(z))}, "
+                f"this space has {self.latent_dim} latent dimensions"
+            )
+        if not np.isfinite(array).all():
+            row = int(np.flatnonzero(~np.isfinite(array).all(1))[0])
+            raise SpaceError(f"cannot {doing} with '{self.name}': row {row} of z holds NaN or infinity")
+        return array if array.flags.writeable else array.copy()
+
+    # On disk
+
+    def save(self, path: str | Path, *, overwrite: bool = True) -> BaseSpace:
+        """Copy the space to another folder, whole or not at all, and open it there.
+
+        An existing space at ``path`` is replaced (unless ``overwrite`` is False); any other folder is left alone.
+        """
+        from deepspace.space.opening import copy_space
+
+        return copy_space(self, Path(path), overwrite=overwrite)
+
+    def close(self) -> None:
+        """Let go of open files. Arrays taken from the space stay valid."""
+        self.rows.close()
+
+    def __enter__(self) -> BaseSpace:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

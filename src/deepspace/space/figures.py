@@ -1,0 +1,103 @@
+"""What a space knows about each row: how well it is rebuilt, its ELBO, its posterior, how crowded its place is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.data.schema import Schema
+
+if TYPE_CHECKING:
+    from deepspace.models.base import LatentModel
+
+__all__ = ["FIGURES", "Encoded", "batch_rows", "describe", "encode_rows", "reconstruction_error"]
+
+FIGURES: Final = ("reconstruction_error", "log_density", "elbo", "posterior_scale")
+"""The columns of ``figures.npy``, in order."""
+
+_ERROR_UNITS: Final = {
+    "image": "grey levels, 0 to 255: root mean square over pixels",
+    "signal": "the signal's own units: root mean square over samples",
+    "vector": "the vector's own units: root mean square over dimensions",
+    "table": "mean over observed cells: 1 for a wrong category, else standard deviations of the column",
+}
+
+
+class Encoded(NamedTuple):
+    """One batch of rows as the model sees it. mean, scale: (B, D); error, elbo, posterior_scale: (B,); kl: (B, D)."""
+
+    mean: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+    error: npt.NDArray[np.float32]
+    elbo: npt.NDArray[np.float32]
+    kl: npt.NDArray[np.float32]
+
+
+def describe(schema: Schema) -> dict[str, str]:
+    """Each figure with its units, for the manifest and for whoever shows it."""
+    return {
+        "reconstruction_error": _ERROR_UNITS.get(schema.modality, "root mean square in encoded units"),
+        "log_density": "nats: log density of the encoded rows at this row, leaving it out (16 nearest neighbours)",
+        "elbo": "nats: one-sample evidence lower bound of this row",
+        "posterior_scale": "latent units: geometric mean over latents of the posterior's standard deviation",
+    }
+
+
+def batch_rows(shape: tuple[int, ...]) -> int:
+    """Rows to a batch: about 2M numbers, at most 1024 rows. Fixed by the shape, so that sums come out the same."""
+    return int(max(16, min(1024, (1 << 21) // max(1, int(np.prod(shape))))))
+
+
+def encode_rows(
+    model: LatentModel,
+    schema: Schema,
+    array: npt.NDArray[Any],
+    *,
+    seed: int,
+    should_stop: Callable[[], bool] | None = None,
+) -> Iterator[Encoded]:
+    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone."""
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    rows = batch_rows(schema.shape)
+    model.eval()
+    for start in range(0, len(array), rows):
+        if should_stop is not None and should_stop():
+            return
+        block = np.ascontiguousarray(array[start : start + rows])
+        with torch.inference_mode():
+            x = torch.from_numpy(block if block.flags.writeable else block.copy())
+            mean, scale = model.encode(x)
+            elbo = model.terms(x, generator)
+            decoded = model.decode(mean).float().cpu().numpy()
+        yield Encoded(
+            mean.float().cpu().numpy(),
+            scale.float().cpu().numpy(),
+            reconstruction_error(schema, block, decoded),
+            elbo.elbo.float().cpu().numpy(),
+            elbo.kl.float().cpu().numpy(),
+        )
+
+
+def reconstruction_error(
+    schema: Schema, x: npt.NDArray[Any], decoded: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """x, decoded: (B, *shape) encoded rows -> (B,) in the units that ``describe`` gives."""
+    if schema.modality == "table":
+        return _table_error(schema, x, decoded)
+    if schema.modality in ("signal", "vector"):
+        x, decoded = np.asarray(schema.decode(x)), np.asarray(schema.decode(decoded))
+    difference = x.reshape(len(x), -1).astype(np.float64) - decoded.reshape(len(x), -1).astype(np.float64)
+    return np.asarray(np.sqrt(np.nanmean(np.square(difference), axis=1)), np.float32)
+
+
+def _table_error(schema: Schema, x: npt.NDArray[Any], decoded: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    discrete = np.array([c.kind in ("boolean", "ordinal", "categorical") for c in schema.features], bool)
+    observed = ~np.isnan(x)
+    difference = np.abs(np.where(observed, x, 0) - np.where(observed, decoded, 0)).astype(np.float64)
+    cost = np.where(discrete, np.round(difference) > 0, difference)
+    return np.asarray(cost.sum(1) / np.maximum(observed.sum(1), 1), np.float32)
