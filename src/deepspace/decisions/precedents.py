@@ -57,11 +57,12 @@ class Precedents(Tabular):
         where = f"{len(self)} nearest rows: {', '.join(str(i) for i in self.index)}"
         if not self.target or self.interval is None:
             return where
-        low, high = (figure(end) for end in self.interval)
+        low, high = self.interval
         if self.agreement is None:
-            return f"{where}\n{self.target}: mean {figure(float(self.answer))} [{low}, {high}] (n = {self.n})"
-        share = f"{figure(self.agreement)} of them agree [{low}, {high}] (n = {self.n})"
-        return f"{where}\n{self.target}: {self.answer}, {share}"
+            mean = f"mean {figure(float(self.answer))} [{figure(low)}, {figure(high)}]"
+            return f"{where}\n{self.target}: {mean} (n = {self.n})"
+        share = f"{100 * self.agreement:.0f} % of them agree [{100 * low:.0f} %, {100 * high:.0f} %]"
+        return f"{where}\n{self.target}: {self.answer}, {share} (n = {self.n})"
 
 
 def precedents(space: BaseSpace, x: Any = None, *, row: int | None = None, z: Any = None, k: int = 10) -> Precedents:
