@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated
 
@@ -100,10 +101,16 @@ def make_server(
 def _add_errors(app: FastAPI) -> None:
     """Every refusal is {"error": one sentence}."""
 
-    async def refused(_: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, StarletteHTTPException) else 400
-        detail = error.detail if isinstance(error, StarletteHTTPException) else str(error)
-        return JSONResponse({"error": detail}, status)
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, StarletteHTTPException):
+            return JSONResponse({"error": str(error)}, 400)
+        plain = {
+            404: f"There is nothing at {request.url.path[:200]}.",
+            405: f"{request.url.path[:200]} does not take {request.method}.",
+        }
+        own = error.detail != HTTPStatus(error.status_code).phrase
+        sentence = error.detail if own else plain.get(error.status_code, f"{error.detail}.")
+        return JSONResponse({"error": sentence}, error.status_code, headers=error.headers)
 
     async def misread(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -125,7 +124,6 @@ class Columns:
 
     def __init__(self, space: BaseSpace) -> None:
         self._space = space
-        self._lock = threading.Lock()
         self._entries: list[_Entry] = []
         for column in space.schema.columns:
             self._add_column(column)
@@ -151,16 +149,14 @@ class Columns:
         return ranked[0] if ranked else None
 
     def _values(self, name: str) -> pa.ChunkedArray:
-        with self._lock:
-            return _chunked(self._space.rows.column(name))
+        return _chunked(self._space.rows.column(name))
 
     def _add_column(self, column: Column) -> None:
         if column.role == "constant" or (column.kind in {"text", "mixed"} and column.distinct > _MOST_NAMES):
             return
-        try:
-            values = self._values(column.name)
-        except KeyError:
+        if column.name not in self._space.rows.names:
             return
+        values = self._values(column.name)
         if column.kind in _NAMED:
             self._add_names(column, values)
         else:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import math
-import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -45,12 +44,17 @@ NEIGHBOURS = 8
 TOLERANCE = 0.1
 """Numbers differ when they are further apart than this share of their column's spread."""
 
-_REAL_DIGITS = 6
+_REAL_DIGITS, _GENERATED_DIGITS = 6, 3
 _SPREAD_ROWS = 20_000
 _VECTOR_NOTE = "A generated vector has no reading of its own; the nearest real items stand for it."
 
-Rendered = tuple[Content, bytes]
-"""Content without its data, and the data as bytes (empty where the content itself says everything)."""
+
+class Rendered(NamedTuple):
+    """Content without its data; the data as bytes (empty where the content says everything); a table's raw cells."""
+
+    content: Content
+    payload: bytes = b""
+    record: Mapping[str, Any] | None = None
 
 
 def _records(table: Any) -> list[dict[str, Any]]:
@@ -85,7 +89,6 @@ class Items:
         self.features = [c.name for c in self.schema.features]
         target = self.schema.target
         self.target: str | None = target.name if target else None
-        self._rows_lock = threading.Lock()
         self._spreads: dict[str, float] = {}
         self.record = lru_cache(maxsize=2048)(self._record)
 
@@ -105,8 +108,7 @@ class Items:
         return VectorShape(dim=shape[0])
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        with self._rows_lock:
-            return self.space.rows.record(index)
+        return dict(self.space.rows.record(index))
 
     def _metadata(self, index: int) -> list[tuple[str, str, str]]:
         """(name, value, kind) of everything known about a row that is not one of its features."""
@@ -144,19 +146,19 @@ class Items:
             pictures = _hwc(encoded)
             _, height, width, channels = pictures.shape
             image = ImageContent(width=width, height=height, channels=channels)
-            return [(image, picture.tobytes()) for picture in pictures]
+            return [Rendered(image, picture.tobytes()) for picture in pictures]
         if self.modality == "signal":
             lines = self._signal(encoded)
             signal = SignalContent(channels=lines.shape[1], length=lines.shape[2])
-            return [(signal, line.tobytes()) for line in lines]
+            return [Rendered(signal, line.tobytes()) for line in lines]
         if self.modality == "table":
             records = _records(self.schema.decode(encoded))
-            return [(TableContent(fields=self._fields(r, 3)), b"") for r in records]
-        return [(self._vector(i), b"") for i in nearest]
+            return [Rendered(TableContent(fields=self._fields(r, _GENERATED_DIGITS)), record=r) for r in records]
+        return [Rendered(self._vector(i)) for i in nearest]
 
     def _inline(self, encoded: npt.NDArray[Any], nearest: int) -> Content:
         """One encoded row (1, *shape) with its data inside, for JSON."""
-        content, payload = self.rendered(encoded, [nearest])[0]
+        content, payload, _ = self.rendered(encoded, [nearest])[0]
         if isinstance(content, ImageContent):
             return content.model_copy(update={"data": base64.b64encode(payload).decode()})
         if isinstance(content, SignalContent):
@@ -206,21 +208,17 @@ class Items:
     def spread(self, name: str) -> float:
         """Half the way from the 16th to the 84th percentile of a column: its standard deviation, were it normal."""
         if name not in self._spreads:
-            with self._rows_lock:
-                values = self.space.rows.column(name)
+            values = self.space.rows.column(name)
             step = max(1, len(values) // _SPREAD_ROWS)
-            listed = (
-                values[::step] if isinstance(values, np.ndarray) else values.take(pa.array(range(0, len(values), step)))
-            )
-            numbers = np.array([as_number(v) for v in listed.tolist()], dtype=np.float64)
+            listed = values.take(pa.array(range(0, len(values), step))).to_pylist()
+            numbers = np.array([as_number(v) for v in listed], dtype=np.float64)
             numbers = numbers[np.isfinite(numbers)]
             low, high = np.percentile(numbers, [15.87, 84.13]) if numbers.size else (0.0, 0.0)
             self._spreads[name] = float((high - low) / 2 or (numbers.std() if numbers.size else 0.0) or 1.0)
         return self._spreads[name]
 
-    def differs(self, encoded: npt.NDArray[Any], nearest: int) -> list[Difference]:
-        """Fields in which one generated record (F,) is unlike a real one, the most different first. Tables only."""
-        generated = _records(self.schema.decode(encoded[None]))[0]
+    def differs(self, generated: Mapping[str, Any], nearest: int) -> list[Difference]:
+        """Fields in which a generated record is unlike a real one, the most different first."""
         real = self.record(nearest)
         found: list[tuple[float, Difference]] = []
         for name in self.features:

@@ -43,20 +43,20 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
     percentiles = np.asarray(space.density_percentile(z), dtype=np.float64)
     has_data = np.asarray(space.map.has_data(places))
     answers = []
-    for m, (request, (content, payload)) in enumerate(zip(requests, items.rendered(encoded, nearest), strict=True)):
+    for m, (request, made) in enumerate(zip(requests, items.rendered(encoded, nearest), strict=True)):
         neighbours = items.neighbours(found.index[m], found.distance[m])
         header = Decoded(
             id=request.id,
             x=request.x,
             y=request.y,
-            content=content,
+            content=made.content,
             nearest=neighbours[0],
             density_percentile=float(percentiles[m]) if np.isfinite(percentiles[m]) else None,
             has_data=bool(has_data[m]),
             neighbours=neighbours if request.detail else None,
-            differs=items.differs(encoded[m], nearest[m]) if items.modality == "table" else None,
+            differs=items.differs(made.record, nearest[m]) if made.record is not None else None,
         )
-        answers.append(frame(header, payload))
+        answers.append(frame(header, made.payload))
     return answers
 
 

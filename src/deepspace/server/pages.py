@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -37,10 +37,6 @@ class _Page(StaticFiles):
 
 def mount_page(app: FastAPI, static: Path | None) -> None:
     """Serves ``static`` at the root; call last, it takes every path that is left."""
-
-    @app.get("/api/{rest:path}", include_in_schema=False)
-    def unknown(request: Request) -> Response:
-        return JSONResponse({"error": f"There is nothing at {request.url.path[:200]}."}, 404)
 
     if static is not None and (static / "index.html").is_file():
         app.mount("/", _Page(directory=static, html=True))

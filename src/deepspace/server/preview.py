@@ -29,11 +29,11 @@ _SHARE = 0.05
 
 def principal(z: npt.NDArray[Any]) -> Points:
     """(N, D) -> (N, 2): the first two principal components, centred, scaled to unit root mean square radius."""
-    centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
+    centred: Points = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     if centred.shape[1] == 1:
         centred = np.hstack([centred, np.zeros_like(centred)])
     _, vectors = np.linalg.eigh(centred.T @ centred)
-    points = centred @ vectors[:, :-3:-1]
+    points: Points = centred @ vectors[:, :-3:-1]
     radius = float(np.sqrt((points**2).sum(1).mean()))
     return points / radius if radius > 0 else points
 
