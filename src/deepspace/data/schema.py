@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Column", "Kind", "Role", "Schema"]
+__all__ = ["Column", "Kind", "Role", "Schema", "column_from_json", "column_to_json"]
 
 Kind = Literal["numeric", "integer", "ordinal", "boolean", "categorical", "date", "text", "mixed"]
 Role = Literal["feature", "target", "metadata", "identifier", "constant", "excluded"]
@@ -20,7 +21,8 @@ class Column:
     """One column of the user's table, or one piece of metadata that came beside images, signals or vectors.
 
     Only columns with role ``feature`` are trained on; ``target`` and ``metadata`` are kept for colouring, naming and
-    testing; the others are left out, and ``reason`` says why in a few words.
+    testing; the others are left out, and ``reason`` says why in a few words. ``minimum`` and ``maximum`` of a date are
+    in seconds since 1970-01-01 UTC. ``distinct`` is exact up to 10,000 values, then an estimate.
     """
 
     name: str
@@ -72,3 +74,42 @@ class Schema(ABC):
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``deepspace.data.schema_from_json`` turns back into an equal schema."""
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The columns as plain rows, ready to be printed as a table: name, kind, role, values, missing, why."""
+        return [_describe(column) for column in self.columns]
+
+
+def _describe(column: Column) -> dict[str, Any]:
+    if column.categories:
+        shown = ", ".join(column.categories[:4]) + (", …" if len(column.categories) > 4 else "")
+        values = f"{len(column.categories)}: {shown}" if column.role != "constant" else shown
+    elif column.minimum is not None and column.maximum is not None:
+        if column.kind == "date":
+            values = f"{_moment(column.minimum)} to {_moment(column.maximum)}"
+        else:
+            values = f"{column.minimum:g} to {column.maximum:g}"
+    else:
+        values = f"{column.distinct:,} different" if column.distinct else ""
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "role": column.role,
+        "values": values,
+        "missing": column.missing,
+        "reason": column.reason,
+    }
+
+
+def _moment(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return moment.strftime("%Y-%m-%d" if seconds % 86400 == 0 else "%Y-%m-%d %H:%M")
+
+
+def column_to_json(column: Column) -> dict[str, Any]:
+    """A JSON object for one column; ``column_from_json`` reads it."""
+    return {**asdict(column), "categories": list(column.categories)}
+
+
+def column_from_json(obj: dict[str, Any]) -> Column:
+    return Column(**{**obj, "categories": tuple(obj["categories"])})

@@ -1,0 +1,103 @@
+"""Bytes from disk: opened, unpacked and fingerprinted, with a plain sentence for whatever goes wrong."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from deepspace.errors import DataError
+
+__all__ = ["check_path", "fingerprint_chunks", "fingerprint_files", "head_of", "is_gzip", "read_bytes"]
+
+# A gzip file that unpacks to more than this many times its size is not data.
+MAX_RATIO = 1100
+_MIB = 1 << 20
+
+
+def check_path(source: str | os.PathLike[str]) -> Path:
+    """The path if it exists, can be read and is not empty."""
+    path = Path(source).expanduser()
+    try:
+        if not path.exists():
+            raise DataError(f"there is no file or folder '{path}'; check the spelling and where you are.")
+        if path.is_dir():
+            os.listdir(path)
+            return path
+        if not path.is_file():
+            raise DataError(f"'{path}' is neither a file nor a folder.")
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except PermissionError:
+        raise DataError(f"'{path}' cannot be read: permission denied; change its permissions or copy it.") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be opened: {getattr(error, 'strerror', None) or error}.") from None
+    if empty:
+        raise DataError(f"'{path.name}' is empty.")
+    return path
+
+
+def is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content, unpacked if it is gzip (whatever its name says)."""
+    check_path(path)
+    data = path.read_bytes()
+    return _gunzip(data, path.name) if data[:2] == b"\x1f\x8b" else data
+
+
+def _gunzip(data: bytes, name: str) -> bytes:
+    limit = MAX_RATIO * len(data) + _MIB
+    unpacked: list[bytes] = []
+    total = 0
+    try:
+        while data:
+            member = zlib.decompressobj(wbits=31)
+            piece = member.decompress(data, limit - total + 1)
+            total += len(piece)
+            unpacked.append(piece)
+            if total > limit:
+                raise DataError(f"'{name}' unpacks to more than {MAX_RATIO} times its size; refused as a possible bomb.")
+            if not member.eof:
+                raise DataError(f"'{name}' is a truncated gzip file: it ends after {total:,} unpacked bytes; get it again.")
+            data = member.unused_data.lstrip(b"\0")
+            if data and data[:2] != b"\x1f\x8b":
+                break  # trailing bytes after the last member are ignored, as gzip does
+    except zlib.error as error:
+        raise DataError(f"'{name}' is a damaged gzip file ({error}); get it again.") from None
+    if total == 0:
+        raise DataError(f"'{name}' is empty once unpacked.")
+    return unpacked[0] if len(unpacked) == 1 else b"".join(unpacked)
+
+
+def head_of(path: Path, size: int = 4096) -> bytes:
+    """The first bytes, unpacked if gzip."""
+    try:
+        with (gzip.open(path) if is_gzip(path) else path.open("rb")) as stream:
+            return bytes(stream.read(size))
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return b""
+
+
+def fingerprint_files(paths: Sequence[Path]) -> str:
+    """SHA-256 of the files' bytes, in order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as stream:
+            while block := stream.read(4 * _MIB):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def fingerprint_chunks(chunks: Iterable[bytes | memoryview]) -> str:
+    """SHA-256 of bytes in memory."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()

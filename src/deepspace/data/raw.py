@@ -1,0 +1,82 @@
+"""What a reader hands to a modality: raw input, opened and checked but not yet typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from deepspace.data.dataset import Source
+
+__all__ = ["Arrays", "Batches", "Entry", "Frame", "ImageFiles", "Options", "Raw"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One encoded picture: its name relative to the folder or archive, its class, and a way to read its bytes."""
+
+    name: str
+    label: str | None
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Pictures in a folder or an archive."""
+
+    entries: tuple[Entry, ...]
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """One main array (N, ...) and what came beside it, by name. ``main_name`` is its key in the file, or ''."""
+
+    main: npt.NDArray[Any]
+    main_name: str
+    side: Mapping[str, npt.NDArray[Any]]
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A table in memory. ``header`` is False when the names were made up; ``flavour`` is what decoding returns."""
+
+    table: pa.Table
+    source: Source
+    header: bool = True
+    flavour: str = "arrow"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A table too big for memory: ``open`` starts a new pass over it, in record batches of equal schema."""
+
+    open: Callable[[], Iterator[pa.RecordBatch]]
+    names: tuple[str, ...]
+    source: Source
+    header: bool = True
+    notes: tuple[str, ...] = ()
+
+
+Raw = ImageFiles | Arrays | Frame | Batches
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller of ``load`` asked for."""
+
+    target: str | None = None
+    include_target: bool = False
+    image_size: int | None = None
+    columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    workdir: Path | None = None
+    memory_budget: int | None = None
