@@ -161,7 +161,8 @@ class _Builder:
                 self._check_finite(batch.mean, batch.scale, done)
                 mean_file.append(batch.mean)
                 scale_file.append(batch.scale)
-                figures[:, rows] = batch.error, 0, batch.elbo, np.exp(np.log(batch.scale).mean(1))
+                none_yet = np.zeros_like(batch.error)
+                figures[:, rows] = batch.error, none_yet, batch.elbo, np.exp(np.log(batch.scale).mean(1))
                 out = held_out[rows]
                 kl[0] += batch.kl.sum(0, np.float64)
                 kl[1] += batch.kl[out].sum(0, np.float64)
