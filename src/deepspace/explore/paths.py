@@ -76,8 +76,8 @@ class Path(Tabular):
 
     def __str__(self) -> str:
         return (
-            f"{self.kind} path of {len(self)} steps, length {figure(self.length)}; emptiest at step {self.lowest}, "
-            f"denser there than around {figure(float(self.density_percentile[self.lowest]))} % of the rows (generated)"
+            f"{self.kind} path of {len(self)} steps, length {figure(self.length)}; emptiest at step {self.lowest}, where "
+            f"{100 - float(self.density_percentile[self.lowest]):.0f} % of the rows lie in denser places (generated)"
         )
 
 
