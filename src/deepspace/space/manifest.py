@@ -71,7 +71,7 @@ def plain_json(value: Any) -> Any:
     return str(value)
 
 
-_TIMINGS: Final = {"seconds", "rows_per_second", "created", "started", "finished", "seconds_left", "elapsed"}
+_TIMINGS: Final = {"resumed", "seconds", "rows_per_second", "created", "started", "finished", "seconds_left", "elapsed"}
 
 
 def split_timings(value: Any) -> tuple[Any, Any]:
