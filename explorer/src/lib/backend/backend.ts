@@ -1,0 +1,38 @@
+/** Where the page gets its data: a server, or a fixture inside the page. */
+
+import type { ColumnInfo, Content, Decoded, Item, Preview, Session, SpaceInfo } from "../protocol";
+
+/** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
+export type ColumnData = Float32Array | Uint8Array | Uint16Array;
+
+export interface LiveHandlers {
+  session(session: Session): void;
+  preview(preview: Preview): void;
+  decoded(decoded: Decoded): void;
+  /** A sentence, and the request it belongs to where there is one. */
+  failed(sentence: string, id: number | null): void;
+  connected(is: boolean): void;
+}
+
+/** One live connection. It reconnects by itself until closed. */
+export interface Live {
+  decode(id: number, x: number, y: number, detail: boolean): void;
+  stop(): void;
+  close(): void;
+}
+
+export interface Backend {
+  session(): Promise<Session>;
+  space(): Promise<SpaceInfo>;
+  /** x and y of each row in turn. */
+  positions(): Promise<Float32Array>;
+  column(info: ColumnInfo): Promise<ColumnData>;
+  item(index: number, signal?: AbortSignal): Promise<Item>;
+  content(index: number): Promise<Content>;
+  /** Address of a sheet of thumbnails. */
+  sprite(sheet: number): string;
+  connect(handlers: LiveHandlers): Live;
+}
+
+/** A failure whose message is a sentence for the reader. */
+export class BackendError extends Error {}

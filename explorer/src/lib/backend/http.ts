@@ -1,0 +1,131 @@
+/** The deepspace server over HTTP and one WebSocket. */
+
+import { readContent, readFrame, readItem, type ColumnInfo, type Session, type SpaceInfo } from "../protocol";
+import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
+
+const SLOWEST_RETRY = 8000;
+
+async function get(path: string, signal?: AbortSignal): Promise<Response> {
+  let answer: Response;
+  try {
+    answer = await fetch(path, signal ? { signal } : {});
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new BackendError("The server does not answer; is deepspace still running in its terminal?");
+  }
+  if (answer.ok) return answer;
+  let sentence = `The server answered ${answer.status} to ${path}.`;
+  try {
+    sentence = String(((await answer.json()) as { error?: string }).error ?? sentence);
+  } catch {
+    // Not JSON: the status has to do.
+  }
+  throw new BackendError(sentence);
+}
+
+async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await get(path, signal)).json()) as T;
+}
+
+export class HttpBackend implements Backend {
+  constructor(private readonly base = "") {}
+
+  session(): Promise<Session> {
+    return json<Session>(`${this.base}api/session`);
+  }
+
+  space(): Promise<SpaceInfo> {
+    return json<SpaceInfo>(`${this.base}api/space`);
+  }
+
+  async positions(): Promise<Float32Array> {
+    return new Float32Array(await (await get(`${this.base}api/map.f32`)).arrayBuffer());
+  }
+
+  async column(info: ColumnInfo): Promise<ColumnData> {
+    const bytes = await (await get(`${this.base}api/columns/${info.index}`)).arrayBuffer();
+    if (info.encoding === "u8") return new Uint8Array(bytes);
+    return info.encoding === "u16" ? new Uint16Array(bytes) : new Float32Array(bytes);
+  }
+
+  async item(index: number, signal?: AbortSignal) {
+    return readItem(await json(`${this.base}api/items/${index}`, signal));
+  }
+
+  async content(index: number) {
+    return readContent(await json(`${this.base}api/items/${index}/content`));
+  }
+
+  sprite(sheet: number): string {
+    return `${this.base}api/sprites/${sheet}.png`;
+  }
+
+  connect(handlers: LiveHandlers): Live {
+    return new Socket(this.base, handlers);
+  }
+}
+
+class Socket implements Live {
+  private socket: WebSocket | null = null;
+  private closed = false;
+  private wait = 300;
+  private retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly base: string,
+    private readonly handlers: LiveHandlers,
+  ) {
+    this.open();
+  }
+
+  private open(): void {
+    const url = new URL(`${this.base}api/live`, location.href);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.hash = "";
+    url.search = "";
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.wait = 300;
+      this.handlers.connected(true);
+    };
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
+    socket.onclose = () => {
+      if (this.closed || this.socket !== socket) return;
+      this.handlers.connected(false);
+      this.retry = setTimeout(() => this.open(), this.wait);
+      this.wait = Math.min(this.wait * 1.7, SLOWEST_RETRY);
+    };
+    this.socket = socket;
+  }
+
+  private receive(data: string | ArrayBuffer): void {
+    if (typeof data !== "string") {
+      const frame = readFrame(data);
+      if (frame.type === "decoded") this.handlers.decoded(frame.decoded);
+      else this.handlers.preview(frame.preview);
+      return;
+    }
+    const message = JSON.parse(data) as { type: string; id?: number; error?: string };
+    if (message.type === "session") this.handlers.session(message as unknown as Session);
+    else if (message.type === "error") this.handlers.failed(message.error ?? "The server refused.", message.id ?? null);
+  }
+
+  private send(message: object): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  decode(id: number, x: number, y: number, detail: boolean): void {
+    this.send({ type: "decode", id, x, y, detail });
+  }
+
+  stop(): void {
+    this.send({ type: "stop" });
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.retry);
+    this.socket?.close();
+  }
+}
