@@ -131,7 +131,7 @@ class FakeSpace:
 
     def __init__(self, name: str, schema: FakeSchema, samples: np.ndarray, rows: pa.Table, *, dims: int = 8) -> None:
         self.name, self.schema, self.samples = name, schema, samples
-        self.path = Path(f"/nowhere/{name}.space")
+        self.folder = Path(f"/nowhere/{name}.space")
         self.rows = FakeRows(rows)
         flat = np.nan_to_num(samples.reshape(len(samples), -1).astype(np.float32))
         self._centre = flat.mean(0)

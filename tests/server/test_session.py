@@ -92,7 +92,7 @@ def test_stopping_keeps_the_best_so_far(running: Start) -> None:
         messages(live, "training")
         assert server.http.get("/api/session").json()["canStop"] is True
         live.send(json.dumps({"type": "stop"}))
-        news, _ = messages(live, "ready")
+        messages(live, "ready")
     assert fit.stopped_at is not None
     assert fit.stopped_at < 500
     assert session.space is fit.space
@@ -124,7 +124,7 @@ def test_an_unexpected_failure_is_named_without_a_traceback() -> None:
 
 
 def test_cancelling_ends_the_fit_at_its_next_step() -> None:
-    session, fit = fitting(60.0, epochs=10_000)
+    session, _ = fitting(60.0, epochs=10_000)
     session.start()
     while session.phase != "training":
         threading.Event().wait(0.005)

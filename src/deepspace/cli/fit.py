@@ -39,12 +39,11 @@ def fit(
     )  # fmt: skip
     chosen.check_output()
     try:
-        dataset = chosen.load()
         with FitDisplay() as display:
-            space = chosen.fit(dataset, on_progress=display)
+            space = chosen.fit(on_progress=display)
     except KeyboardInterrupt:
         say(RESUME)
         raise typer.Exit(130) from None
     for sentence in space.measures.get("health", []):
         say(f"health: {sentence}")
-    result(space.path)
+    result(space.folder)

@@ -13,10 +13,12 @@ from deepspace.errors import SpaceError
 if TYPE_CHECKING:
     from deepspace.api import Space
     from deepspace.data import Dataset
+    from deepspace.models import LatentModel
+    from deepspace.training import Progress
 
-__all__ = ["RESUME", "FitOptions", "default_output", "is_space", "suffixed"]
+__all__ = ["RESUME", "FitOptions", "default_output", "is_space", "show", "suffixed"]
 
-RESUME = "interrupted; the same command goes on from the last finished epoch."
+RESUME = "interrupted; the same command goes on from where this one was saved last."
 
 
 def is_space(path: str | Path) -> bool:
@@ -67,50 +69,54 @@ class FitOptions:
                 "choose another name with -o, or replace it with --overwrite."
             )
 
-    def load(self) -> Dataset:
-        """Reads the data and shows what was made of it."""
-        from deepspace.data import load
-
-        dataset = load(
-            self.data,
-            modality=self.modality,
-            schema=self.schema,
-            target=self.target,
-            include_target=self.include_target,
-            image_size=self.image_size,
-        )
-        print_schema(dataset.schema, len(dataset))
-        if dataset.notes:
-            say("notes:")
-            say_all(dataset.notes)
-        return dataset
+    def reading(self) -> dict[str, Any]:
+        """How to read the data, as ``deepspace.data.load`` takes it."""
+        return {
+            "modality": self.modality,
+            "schema": self.schema,
+            "target": self.target,
+            "include_target": self.include_target,
+            "image_size": self.image_size,
+        }
 
     def fit(
         self,
-        dataset: Dataset,
         *,
-        on_progress: Callable[[Any], None],
-        on_epoch: Callable[[Any, int], None] | None = None,
+        on_progress: Callable[[Progress], None],
+        on_dataset: Callable[[Dataset], None] | None = None,
+        on_epoch: Callable[[LatentModel, int], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Space:
-        """Trains, builds the space and saves it."""
+        """Reads the data and shows what was made of it, trains, builds the space and saves it."""
         from deepspace.api import fit
         from deepspace.models import VAE
         from deepspace.training import TrainConfig
 
+        def read(dataset: Dataset) -> None:
+            show(dataset)
+            if on_dataset is not None:
+                on_dataset(dataset)
+
         return fit(
-            dataset,
+            self.data,
+            **self.reading(),
             model=VAE(latent_dim=self.latent_dim),
             path=self.output,
             seed=self.seed,
             training=TrainConfig(
-                epochs=self.epochs,
-                batch_size=self.batch_size,
-                max_seconds=self.max_seconds,
-                threads=self.threads,
-                seed=self.seed,
+                epochs=self.epochs, batch_size=self.batch_size, max_seconds=self.max_seconds, threads=self.threads
             ),
             on_progress=on_progress,
+            on_dataset=read,
             on_epoch=on_epoch,
             should_stop=should_stop,
+            overwrite=self.overwrite,
         )
+
+
+def show(dataset: Dataset) -> None:
+    """What was made of the data: a table of its columns, and the notes."""
+    print_schema(dataset.schema, len(dataset))
+    if dataset.notes:
+        say("notes:")
+        say_all(dataset.notes)

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,9 @@ __all__ = ["fit_session", "open_session", "walk"]
 
 _LINGER = 5.0
 """Seconds that a page has to load (or reload) and read why a fit failed, before the server leaves."""
+
+_READING = 10.0
+"""Seconds that data may take to be read before the page is served anyway."""
 
 _PATIENCE = 10.0
 """Seconds that a fit has to end by itself after Ctrl-C."""
@@ -47,11 +49,10 @@ def fit_session(options: FitOptions, *, named: bool) -> Session:
     from deepspace.server import Session
     from deepspace.server.preview import Previews
 
-    if named or not options.output.exists():
-        options.check_output()
-    dataset = options.load()
     if options.output.exists() and not options.overwrite:
-        return _fitted_before(options, dataset)
+        if named:
+            options.check_output()
+        return _fitted_before(options)
 
     def start(on_progress: Any, on_epoch: Any, should_stop: Any) -> Any:
         with FitDisplay() as display:
@@ -60,21 +61,27 @@ def fit_session(options: FitOptions, *, named: bool) -> Session:
                 display(progress)
                 on_progress(progress)
 
-            space = options.fit(dataset, on_progress=both, on_epoch=on_epoch, should_stop=should_stop)
-        say(f"saved {space.path}")
+            def read(dataset: Dataset) -> None:
+                session.note(*dataset.notes)
+                session.preview_with(Previews(dataset), dataset.schema.modality)
+
+            space = options.fit(on_progress=both, on_dataset=read, on_epoch=on_epoch, should_stop=should_stop)
+        say(f"saved {space.folder}")
         return space
 
-    session = Session(options.output.stem, start=start, notes=dataset.notes)
-    session.preview_with(Previews(dataset), dataset.schema.modality)
+    session = Session(options.output.stem, start=start)
     return session
 
 
-def _fitted_before(options: FitOptions, dataset: Dataset) -> Session:
+def _fitted_before(options: FitOptions) -> Session:
     """The space that is already there, if it was fitted from the same bytes; else a refusal."""
+    from deepspace.data import load
+
     session = open_session(options.output)
     space = session.space
     before = space.manifest.get("provenance", {}).get("source", {}) if space is not None else {}
-    if not dataset.source.fingerprint or before.get("fingerprint") != dataset.source.fingerprint:
+    now = load(options.data, **options.reading()).source.fingerprint
+    if not now or before.get("fingerprint") != now:
         raise SpaceError(
             f"'{options.output}' already exists and was fitted from other data; "
             "choose another name with -o, or replace it with --overwrite."
@@ -88,20 +95,22 @@ def walk(session: Session, *, host: str, port: int | None, open_browser: bool) -
     from deepspace.server import bind, serve
 
     listener = bind(host, port)
-
-    def ready(address: str) -> None:
-        result(address)
-        session.start()
-
-    with suppress(KeyboardInterrupt):
+    session.start()
+    try:
+        if session.wait_for_data(_READING) and session.failure is not None:
+            raise session.failure  # nothing was shown yet that would have to say it
         serve(
             session,
             host=host,
             listener=listener,
             open_browser=open_browser,
-            on_ready=ready,
+            on_ready=result,
             leave=_when_failed(session),
         )
+    except KeyboardInterrupt:
+        pass
+    finally:
+        listener.close()
     _finish(session)
 
 

@@ -47,6 +47,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._cancelled = threading.Event()
+        self._read = threading.Event()
         self._listeners: set[Callable[[], None]] = set()
         self._name = name
         self._phase: Phase = "ready" if space is not None else "loading"
@@ -141,11 +142,16 @@ class Session:
             self._notes += [n for n in notes if n not in self._notes]
         self._tell()
 
+    def wait_for_data(self, timeout: float) -> bool:
+        """Waits until the data has been read (or could not be); whether that is so."""
+        return self._read.wait(timeout) if self._thread is not None else True
+
     def preview_with(self, previews: Previews, modality: str) -> None:
         """From now on every epoch shows where these rows lie."""
         with self._lock:
             self._previews = previews
             self._modality = modality
+        self._read.set()
         self._tell()
 
     def report(self, progress: Progress) -> None:
@@ -215,6 +221,8 @@ class Session:
             return
         except BaseException as error:
             self.fail(error)
+        finally:
+            self._read.set()
 
     def _tell(self) -> None:
         with self._lock:

@@ -42,7 +42,7 @@ class View:
         self.items = Items(space)
         self.columns = Columns(space)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
-        stamp = json.dumps([str(space.path), len(space), _plain(space.manifest)], sort_keys=True, default=str)
+        stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()
 
     def positions(self) -> npt.NDArray[np.float32]:
