@@ -18,7 +18,7 @@ _LOOK = 2000  # rows that are looked at, spread evenly
 
 
 def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None = None) -> VAE:
-    """``config`` with every None filled in from the data, and ``reason`` saying why. Deterministic; reads 2,000 rows."""
+    """``config`` with every None filled in from the data, and ``reason`` saying why. Looks at 2,000 rows."""
     config = config or VAE()
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
     if config.complete:
@@ -77,12 +77,12 @@ def _network(layout: Layout, config: VAE) -> tuple[Literal["mlp", "conv"], str]:
             return "conv", "the network is convolutional along time"
         return "mlp", "the network is fully connected, since the signals are short"
     if layout.size <= 1024:
-        return "mlp", "the network is fully connected, which for small grey images learns as well as a convolution and faster"
+        return "mlp", "the network is fully connected, which learns small grey images as well as a convolution and faster"
     return "conv", "the network is convolutional, since the images are large or coloured"
 
 
 def _hidden(layout: Layout, network: str, count: int) -> tuple[int, ...]:
-    if network == "conv":
+    if network == "conv" and len(layout.shape) > 1:
         side, levels = max(layout.shape[1:]), 0
         stop, first = (7, 32) if layout.modality == "image" else (9, 32)
         while side > stop or levels == 0:

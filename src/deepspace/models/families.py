@@ -36,7 +36,7 @@ def _family(name: object) -> Family:
 
 
 def build(config: VAE, schema: Schema | Layout, *, seed: int = 0) -> LatentModel:
-    """An untrained model; the same config, layout and seed give the same weights. The global random state is left alone."""
+    """An untrained model; same config, layout and seed, same weights. The global random state is left alone."""
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -49,6 +49,8 @@ def from_json(obj: dict[str, Any]) -> LatentModel:
         family = _family(obj["family"])
         config, layout = family.read(obj["config"]), Layout.from_json(obj["layout"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"Cannot read a model description: {error!r}; it was written by another version or damaged.") from error
+        raise ModelError(
+            f"Cannot read a model description: {error!r}; it was written by another version or damaged."
+        ) from error
     with torch.random.fork_rng(devices=[]):
         return family.make(config, layout)

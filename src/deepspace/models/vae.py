@@ -36,7 +36,7 @@ class VAEModel(LatentModel):
             config.network, layout, config.hidden, config.latent_dim, self.likelihood.outputs
         )
         self.posterior = nn.Linear(self.encoder.width, 2 * self.latent_dim)
-        # Start near mean 0 and scale 1 for every row: the KL starts near 0 and the decoder sees noise it can learn to read.
+        # Start near mean 0 and scale 1 for every row, so that the KL starts near 0.
         nn.init.normal_(self.posterior.weight, std=0.5 * self.encoder.width**-0.5)
         nn.init.zeros_(self.posterior.bias)
 
@@ -86,10 +86,12 @@ class VAEModel(LatentModel):
     def _check(self, x: Tensor) -> None:
         if tuple(x.shape[1:]) != self.layout.shape:
             raise ModelError(
-                f"Cannot encode rows of shape {tuple(x.shape[1:])}: this model takes {self.layout.modality} rows of shape "
-                f"{self.layout.shape}."
+                f"Cannot encode rows of shape {tuple(x.shape[1:])}: "
+                f"this model takes {self.layout.modality} rows of shape {self.layout.shape}."
             )
 
     def _check_latent(self, z: Tensor) -> None:
         if z.ndim != 2 or z.shape[1] != self.latent_dim:
-            raise ModelError(f"Cannot decode: z has shape {tuple(z.shape)}, this model has {self.latent_dim} latent dimensions.")
+            raise ModelError(
+                f"Cannot decode: z has shape {tuple(z.shape)}, this model has {self.latent_dim} latent dimensions."
+            )

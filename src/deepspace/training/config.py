@@ -54,7 +54,9 @@ class TrainConfig:
         if not 0 <= self.warmup <= 1:
             raise TrainingError(f"warmup is a share of the epochs from 0 to 1, got {self.warmup}.")
         if not 0 <= self.validation_fraction < 1:
-            raise TrainingError(f"validation_fraction is a share of the rows from 0 to below 1, got {self.validation_fraction}.")
+            raise TrainingError(
+                f"validation_fraction is a share of the rows from 0 to below 1, got {self.validation_fraction}."
+            )
         if self.precision not in get_args(Precision):
             raise TrainingError(f"precision must be one of {', '.join(get_args(Precision))}, got {self.precision!r}.")
         if self.checkpoint is not None:

@@ -114,8 +114,9 @@ class BlockFeed(Feed):
 
 
 def read(array: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
-    """A copy of some rows. A file that is mapped as a whole is read instead, so that its pages do not pile up in memory."""
-    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous and array.filename:
+    """A copy of some rows. A file mapped as a whole is read instead, so that its pages do not pile up in memory."""
+    whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous
+    if whole and array.filename:
         start, stop, _ = rows.indices(len(array))
         width = int(np.prod(array.shape[1:], dtype=np.int64))
         flat = np.fromfile(

@@ -25,8 +25,8 @@ class History:
 
     epochs: one mapping an epoch: epoch (from 1), elbo, reconstruction, kl (training, as seen), validation_elbo,
     validation_reconstruction, validation_kl, active_units, warmup (weight of the KL at the epoch's end),
-    learning_rate, seconds. The weights kept are those after ``best_epoch``; the figures below are theirs, in float32 on the
-    validation rows (the training rows if none were held out). skipped: steps left out as not finite.
+    learning_rate, seconds. The weights kept are those after ``best_epoch``; the figures below are theirs, in float32,
+    on the validation rows (the training rows if none were held out). skipped: steps left out as not finite.
     """
 
     epochs: list[dict[str, Any]]

@@ -127,7 +127,7 @@ class _Run:
                 handlers[number] = signal.signal(number, self._interrupted)
         cuda = [self.device] if self.device.type == "cuda" else []
         try:
-            with torch.random.fork_rng(devices=cuda):
+            with torch.random.fork_rng(devices=cuda), machine.keep_freed_memory():
                 yield
         finally:
             for number, handler in handlers.items():

@@ -59,7 +59,7 @@ def validation_rows(rows: int, fraction: float) -> int:
 
 
 def batch_size(rows: int) -> int:
-    """About a fortieth of the rows, a power of two between 32 and 512: few rows need many steps, many rows fast ones."""
+    """About a fortieth of the rows, a power of two from 32 to 512: few rows need many steps, many rows fast ones."""
     return int(2 ** min(9, max(5, round(math.log2(max(rows, 1) / 40)))))
 
 

@@ -28,7 +28,8 @@ class Likelihood(nn.Module, ABC):
         super().__init__()
         if layout.modality not in self.modalities:
             raise ModelError(
-                f"The {self.name} likelihood does not fit a {layout.modality}; it is for {' and '.join(self.modalities)} data."
+                f"The {self.name} likelihood does not fit a {layout.modality}; "
+                f"it is for {' and '.join(self.modalities)} data."
             )
         self.layout = layout
         self.unit = 255.0 if layout.modality == "image" else 1.0

@@ -66,7 +66,7 @@ class _Block(nn.Module):
         return logits + self.barred
 
     def start(self, frequency: Tensor) -> Tensor:
-        """(n, K) relative frequencies -> the share of the decoder's output bias; sets an own bias instead if it has one."""
+        """(n, K) frequencies -> the share of the decoder's output bias; sets an own bias instead if it has one."""
         level = frequency.clamp_min(1e-5).log()
         if self.low_rank:
             self.bias.copy_(level)
@@ -83,7 +83,7 @@ class Categorical(Likelihood):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         if 0 in layout.cardinalities:
-            raise ModelError("The categorical likelihood needs columns of categories only; use 'table' for mixed columns.")
+            raise ModelError("The categorical likelihood is for columns of categories only; use 'table' for mixed ones.")
         sizes = layout.cardinalities
         self.blocks = nn.ModuleList(_Block(g, tuple(sizes[i] for i in g)) for g in buckets(sizes))
         self.outputs = (sum(b.width for b in self._blocks()),)
@@ -94,7 +94,7 @@ class Categorical(Likelihood):
             yield block
 
     def _logits(self, params: Tensor) -> Iterator[tuple[_Block, Tensor]]:
-        shares = params.split([b.width for b in self._blocks()], 1)
+        shares = torch.split(params, [b.width for b in self._blocks()], 1)
         for block, share in zip(self._blocks(), shares, strict=True):
             yield block, block(share)
 

@@ -45,7 +45,7 @@ class Table(Likelihood):
         return [p for p in self.parts if isinstance(p, Likelihood)]
 
     def _shares(self, params: Tensor) -> list[tuple[Likelihood, Tensor, Tensor]]:
-        shares = params.split([p.outputs[0] for p in self._parts()], 1)
+        shares = torch.split(params, [p.outputs[0] for p in self._parts()], 1)
         places = [self.get_buffer(name) for name in self._places]
         return list(zip(self._parts(), places, shares, strict=True))
 

@@ -17,7 +17,7 @@ __all__ = ["Decoder", "Encoder", "make"]
 def make(
     network: str, layout: Layout, hidden: Sequence[int], latent_dim: int, outputs: tuple[int, ...]
 ) -> tuple[Encoder, Decoder]:
-    """Encoder and decoder bodies of the named network for rows of that layout. Raises ModelError where it does not fit."""
+    """Encoder and decoder bodies of the named network for rows of that layout. Raises ModelError if it does not fit."""
     if network == "conv":
         if layout.modality not in ("image", "signal"):
             raise ModelError(f"The conv network is for images and signals, got a {layout.modality}; use 'mlp'.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -17,7 +18,7 @@ __all__ = ["MLPDecoder", "MLPEncoder", "stack"]
 def stack(widths: Sequence[int]) -> nn.Sequential:
     """Linear layers of these widths with a ReLU after each: the cheapest activation, and as good as others here."""
     layers: list[nn.Module] = []
-    for a, b in zip(widths, widths[1:], strict=False):
+    for a, b in pairwise(widths):
         linear = nn.Linear(a, b)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)

@@ -22,8 +22,8 @@ _EMBEDDING = 16  # dimensions of an embedding beyond
 class TableEncoder(Encoder):
     """(B, F) with NaN where missing -> (B, hidden[-1]).
 
-    A number enters as its value, 0 where missing, and a flag for observed; an ordered category likewise, its code spread
-    over [-1, 1]. A category with few siblings picks a row of first-layer weights; one with many picks a row of an
+    A number enters as its value, 0 where missing, and a flag for observed; an ordered category likewise, its code
+    spread over [-1, 1]. A category with few siblings picks a row of first-layer weights; one with many picks a row of an
     embedding that all such columns share. Missing is a category of its own. No loop over columns.
     """
 
