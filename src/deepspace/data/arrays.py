@@ -17,7 +17,19 @@ from deepspace.errors import DataError
 
 __all__ = ["checked_numbers", "from_arrays", "good_rows", "read_npy", "read_npz"]
 
-_MAIN_NAMES = ("images", "image", "x", "data", "x_train", "train_x", "signals", "embeddings", "vectors", "features", "arr_0")
+_MAIN_NAMES = (
+    "images",
+    "image",
+    "x",
+    "data",
+    "x_train",
+    "train_x",
+    "signals",
+    "embeddings",
+    "vectors",
+    "features",
+    "arr_0",
+)
 _MAX_ENTRY = 1 << 36
 _MAX_RATIO = 2000
 
@@ -25,7 +37,8 @@ _MAX_RATIO = 2000
 def read_npy(path: Path) -> npt.NDArray[Any]:
     """One array, memory-mapped."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
     except (ValueError, EOFError, OSError) as error:
         raise DataError(_why(path, error)) from None
 
@@ -55,10 +68,12 @@ def _why(path: Path, error: Exception) -> str:
     text = str(error)
     if "allow_pickle" in text or "pickle" in text.lower() or "Object array" in text:
         return (
-            f"'{path.name}' holds Python objects, which would have to be unpickled and could run any code; save the numbers "
-            "with numpy.save as a plain array, for instance numpy.stack(list_of_rows)."
+            f"'{path.name}' holds Python objects, which would have to be unpickled and could run any code; save the "
+            "numbers with numpy.save as a plain array, for instance numpy.stack(list_of_rows)."
         )
-    return f"'{path.name}' is not a readable NumPy file ({text.splitlines()[0] if text else 'truncated'}); save it again."
+    return (
+        f"'{path.name}' is not a readable NumPy file ({text.splitlines()[0] if text else 'truncated'}); save it again."
+    )
 
 
 def from_arrays(arrays: Mapping[str, npt.NDArray[Any]], source: Source) -> Arrays:
@@ -104,7 +119,9 @@ def good_rows(array: npt.NDArray[Any], name: str, notes: list[str]) -> npt.NDArr
     first = int(np.argmin(good))
     nan, infinite = int(np.isnan(flat[~good]).sum()), int(np.isinf(flat[~good]).sum())
     cell = tuple(int(i) for i in np.unravel_index(int(np.argmin(np.isfinite(flat[first]))), array.shape[1:]))
-    what = f"{nan:,} NaN and {infinite:,} infinite values in {bad:,} of {good.size:,} rows, first in row {first} at {cell}"
+    what = (
+        f"{nan:,} NaN and {infinite:,} infinite values in {bad:,} of {good.size:,} rows, first in row {first} at {cell}"
+    )
     if 2 * bad >= good.size:
         raise DataError(f"'{name}' has {what}; fill them in or cut them out first.")
     notes.append(f"{bad:,} row{'s' * (bad > 1)} left out: '{name}' has {what}.")

@@ -68,7 +68,7 @@ class NumberCodec:
 
 @dataclass(frozen=True)
 class CategoryCodec:
-    """A fixed list of values, each a whole number from 0; anything else, seen later, encodes to NaN like a missing cell.
+    """A fixed list of values, each a whole number from 0; anything else, seen later, encodes to NaN like a missing one.
 
     ``categories`` are the values as text; decoding returns them in their first type (``dictionary``: as an Arrow
     dictionary, which pandas and polars call a categorical)."""
@@ -97,20 +97,41 @@ class CategoryCodec:
         if not len(table):
             return np.full(len(chunk), np.nan, np.float32)
         missing = chunk.indices.null_count > 0
-        out = table[(chunk.indices.fill_null(0) if missing else chunk.indices).to_numpy(zero_copy_only=False)]
+        out: Encoded = table[(chunk.indices.fill_null(0) if missing else chunk.indices).to_numpy(zero_copy_only=False)]
         if missing:
             out[chunk.indices.is_null().to_numpy(zero_copy_only=False)] = np.nan
         return out
 
+    @cached_property
+    def _lookup(self) -> tuple[int, Encoded] | None:
+        """(offset, codes) for whole-number categories close together: code of v at v - offset + 1, NaN at both ends."""
+        kind = type_from_name(self.type)
+        if not pa.types.is_integer(kind) or not self.categories:
+            return None
+        values = np.array([int(v) for v in self.categories], dtype=object)
+        low, span = int(values.min()), int(values.max() - values.min())
+        if span > 65_536 or abs(low) > 1 << 60:
+            return None
+        codes = np.full(span + 3, np.nan, np.float32)
+        codes[(values - low + 1).astype(np.int64)] = np.arange(len(values), dtype=np.float32)
+        return low, codes
+
     def _encode_plain(self, values: pa.Array) -> Encoded:
         known = self.values
+        if pa.types.is_boolean(values.type) and values.type == known.type and len(known) == 2 and not known[0].as_py():
+            out = values.cast(pa.uint8()).to_numpy(zero_copy_only=False)
+            return np.asarray(out, np.float32)
+        if self._lookup is not None and pa.types.is_integer(values.type) and not values.null_count:
+            low, codes = self._lookup
+            whole = values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
+            return codes[np.clip(whole, low - 1, low + len(codes) - 2) - (low - 1)]
         if values.type != known.type:
             if _numeric(values.type) and _numeric(known.type):
                 values, known = values.cast(pa.float64()), known.cast(pa.float64())
             else:
                 values, known = values.cast(pa.string()), pa.array(self.categories, pa.string())
         codes = pc.index_in(values, value_set=known)
-        return codes.to_numpy(zero_copy_only=False).astype(np.float32)
+        return np.asarray(codes.to_numpy(zero_copy_only=False), np.float32)
 
     def decode(self, codes: npt.NDArray[Any]) -> pa.Array:
         codes = np.asarray(codes, dtype=np.float64)
@@ -158,7 +179,7 @@ def _to_float(column: pa.ChunkedArray, kind: pa.DataType, name: str) -> npt.NDAr
         column = _cast(column, pa.float64(), name)
     if column.null_count or column.type != pa.float64():
         column = column.cast(pa.float64(), safe=False)
-    values = column.to_numpy()
+    values: npt.NDArray[np.float64] = column.to_numpy()
     if pa.types.is_floating(kind) or column.null_count:
         infinite = np.isinf(values)
         if infinite.any():

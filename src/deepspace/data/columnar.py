@@ -8,9 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from deepspace.data.dataset import Source
-from deepspace.data.files import fingerprint_files
-from deepspace.data.frames import unique_names
+from deepspace.data.files import source_of
+from deepspace.data.frames import normalise, unique_names
 from deepspace.data.raw import Batches, Frame, Options
 from deepspace.errors import DataError
 
@@ -30,11 +29,19 @@ def read_parquet(path: Path, options: Options, big: bool) -> Frame | Batches:
     notes: list[str] = []
     names = unique_names(list(file.schema_arrow.names), notes)
     size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-    source = Source(path.name, (str(path),), fingerprint_files([path]))
+    source = source_of([path], options.fingerprint)
     if big or 2 * size > budget_of(options):
         lists = any(pa.types.is_nested(field.type) for field in file.schema_arrow)
         if not lists or big:
-            return Batches(lambda: _parquet_batches(path, names), tuple(names), source, True, tuple(notes))
+            plain = normalise(file.schema_arrow.empty_table().rename_columns(names)).schema
+            return Batches(
+                lambda columns: _parquet_batches(path, names, columns),
+                lambda: plain,
+                tuple(names),
+                source,
+                True,
+                tuple(notes),
+            )
     try:
         table = file.read().rename_columns(names)
     except (pa.ArrowInvalid, OSError) as error:
@@ -72,10 +79,15 @@ def read_ipc(path: Path, options: Options, big: bool) -> Frame | Batches:
             table = reader.read_all().rename_columns(names)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"'{path.name}' is not a readable Arrow file ({_line(error)}); write it again.") from None
-    source = Source(path.name, (str(path),), fingerprint_files([path]))
+    source = source_of([path], options.fingerprint)
     if big or table.nbytes > budget_of(options):
         # The table is memory-mapped, so that its batches come from disk as they are needed.
-        return Batches(lambda: iter(table.to_batches(max_chunksize=BATCH_ROWS)), tuple(names), source, True, tuple(notes))
+        def batches(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+            chosen = table if columns is None else table.select(list(columns))
+            return iter(chosen.to_batches(max_chunksize=BATCH_ROWS))
+
+        plain = normalise(table.slice(0, 0)).schema
+        return Batches(batches, lambda: plain, tuple(names), source, True, tuple(notes))
     return Frame(table, source, True, "arrow", tuple(notes))
 
 

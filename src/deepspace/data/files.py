@@ -9,9 +9,10 @@ import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from deepspace.data.dataset import Source
 from deepspace.errors import DataError
 
-__all__ = ["check_path", "fingerprint_chunks", "fingerprint_files", "head_of", "is_gzip", "read_bytes"]
+__all__ = ["check_path", "fingerprint_chunks", "fingerprint_files", "head_of", "is_gzip", "read_bytes", "source_of"]
 
 # A gzip file that unpacks to more than this many times its size is not data.
 MAX_RATIO = 1100
@@ -63,9 +64,13 @@ def _gunzip(data: bytes, name: str) -> bytes:
             total += len(piece)
             unpacked.append(piece)
             if total > limit:
-                raise DataError(f"'{name}' unpacks to more than {MAX_RATIO} times its size; refused as a possible bomb.")
+                raise DataError(
+                    f"'{name}' unpacks to more than {MAX_RATIO} times its size; refused as a possible bomb."
+                )
             if not member.eof:
-                raise DataError(f"'{name}' is a truncated gzip file: it ends after {total:,} unpacked bytes; get it again.")
+                raise DataError(
+                    f"'{name}' is a truncated gzip file: it ends after {total:,} unpacked bytes; get it again."
+                )
             data = member.unused_data.lstrip(b"\0")
             if data and data[:2] != b"\x1f\x8b":
                 break  # trailing bytes after the last member are ignored, as gzip does
@@ -79,10 +84,15 @@ def _gunzip(data: bytes, name: str) -> bytes:
 def head_of(path: Path, size: int = 4096) -> bytes:
     """The first bytes, unpacked if gzip."""
     try:
-        with (gzip.open(path) if is_gzip(path) else path.open("rb")) as stream:
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
             return bytes(stream.read(size))
     except (EOFError, zlib.error, gzip.BadGzipFile):
         return b""
+
+
+def source_of(paths: Sequence[Path], fingerprint: bool) -> Source:
+    """Where rows came from: the first file's name, all files, and the SHA-256 of their bytes if it is wanted."""
+    return Source(paths[0].name, tuple(map(str, paths)), fingerprint_files(paths) if fingerprint else "")
 
 
 def fingerprint_files(paths: Sequence[Path]) -> str:

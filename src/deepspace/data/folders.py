@@ -6,9 +6,11 @@ import hashlib
 import os
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from deepspace.data.dataset import Source
+from deepspace.data.files import source_of
 from deepspace.data.pictures import SUFFIXES
 from deepspace.data.raw import Entry, ImageFiles
 from deepspace.errors import DataError
@@ -19,7 +21,7 @@ _MAX_FILES = 5_000_000
 _MAX_ENTRY, _MAX_TOTAL, _MAX_RATIO = 512 << 20, 64 << 30, 1000
 
 
-def read_folder(folder: Path) -> ImageFiles | Path:
+def read_folder(folder: Path, fingerprint: bool = True) -> ImageFiles | Path:
     """The pictures below ``folder``, or the one data file in it. Symbolic links out of the folder are not followed."""
     pictures: list[str] = []
     others: list[str] = []
@@ -36,11 +38,19 @@ def read_folder(folder: Path) -> ImageFiles | Path:
         return _single_file(folder, others)
     notes = []
     if others:
-        notes.append(f"{len(others)} file{'s' * (len(others) > 1)} in '{folder.name}' are no pictures: {_listed(others)}.")
+        notes.append(
+            f"{len(others)} file{'s' * (len(others) > 1)} in '{folder.name}' are no pictures: {_listed(others)}."
+        )
     labels = _labels(pictures)
     entries = tuple(
-        Entry(name, label, _reader(folder / name)) for name, label in zip(pictures, labels, strict=True)
+        Entry(name, label, (folder / name).read_bytes) for name, label in zip(pictures, labels, strict=True)
     )
+    source = Source(folder.resolve().name, (str(folder),), _fingerprint(entries) if fingerprint else "")
+    return ImageFiles(entries, source, tuple(notes))
+
+
+def _fingerprint(entries: tuple[Entry, ...]) -> str:
+    """SHA-256 over every picture's name and bytes, in order of names."""
     digest = hashlib.sha256()
     for entry in entries:
         digest.update(entry.name.encode() + b"\0")
@@ -48,11 +58,7 @@ def read_folder(folder: Path) -> ImageFiles | Path:
             digest.update(hashlib.sha256(entry.read()).digest())
         except OSError:
             digest.update(b"unreadable")
-    return ImageFiles(entries, Source(folder.resolve().name, (str(folder),), digest.hexdigest()), tuple(notes))
-
-
-def _reader(path: Path):  # type: ignore[no-untyped-def]
-    return path.read_bytes
+    return digest.hexdigest()
 
 
 def _single_file(folder: Path, others: list[str]) -> Path:
@@ -71,11 +77,11 @@ def _single_file(folder: Path, others: list[str]) -> Path:
     kinds = Counter(Path(name).suffix or "no ending" for name in others).most_common(3)
     found = ", ".join(f"{count} of {kind}" for kind, count in kinds)
     raise DataError(
-        f"the folder '{folder}' holds no pictures and no data file, only {found}; give a folder of images or name a file."
+        f"the folder '{folder}' holds no pictures and no data file, only {found}; give a folder of images or a file."
     )
 
 
-def read_zip(path: Path) -> ImageFiles:
+def read_zip(path: Path, fingerprint: bool = True) -> ImageFiles:
     """The pictures in a zip archive. Nothing is unpacked to disk; names that climb out of it are refused."""
     try:
         archive = zipfile.ZipFile(path)
@@ -93,24 +99,24 @@ def read_zip(path: Path) -> ImageFiles:
         bomb = info.file_size > _MAX_RATIO * max(info.compress_size, 1) and info.file_size > (1 << 20)
         if bomb or info.file_size > _MAX_ENTRY or total > _MAX_TOTAL:
             raise DataError(
-                f"'{path.name}' would unpack to {total:,} bytes or more ('{info.filename}' from {info.compress_size:,} to "
-                f"{info.file_size:,}); refused as a possible archive bomb."
+                f"'{path.name}' would unpack to {total:,} bytes or more ('{info.filename}' from {info.compress_size:,} "
+                f"to {info.file_size:,}); refused as a possible archive bomb."
             )
     names = [i.filename for i in infos if not i.filename.startswith("__MACOSX/") and "/." not in "/" + i.filename]
     pictures = sorted(name for name in names if Path(name).suffix.lower() in SUFFIXES)
     if not pictures:
-        raise DataError(f"'{path.name}' holds no pictures, only {_listed(names) or 'nothing'}; unpack it and name a file.")
+        raise DataError(
+            f"'{path.name}' holds no pictures, only {_listed(names) or 'nothing'}; unpack it and name a file."
+        )
     others = [name for name in names if Path(name).suffix.lower() not in SUFFIXES]
     notes = [f"{len(others)} files in '{path.name}' are no pictures: {_listed(others)}."] if others else []
     entries = tuple(
         Entry(name, label, _zip_reader(archive, name)) for name, label in zip(pictures, _labels(pictures), strict=True)
     )
-    from deepspace.data.files import fingerprint_files
-
-    return ImageFiles(entries, Source(path.name, (str(path),), fingerprint_files([path])), tuple(notes))
+    return ImageFiles(entries, source_of([path], fingerprint), tuple(notes))
 
 
-def _zip_reader(archive: zipfile.ZipFile, name: str):  # type: ignore[no-untyped-def]
+def _zip_reader(archive: zipfile.ZipFile, name: str) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
             return archive.read(name)  # one lock a read inside zipfile: safe from several threads

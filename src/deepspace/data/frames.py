@@ -59,9 +59,8 @@ def unique_names(names: list[str], notes: list[str]) -> list[str]:
         while new in seen or (new != name and new in taken):
             new = f"{name.strip() or f'column_{i}'}.{count}"
             count += 1
-        if new != name and name.strip():
-            if name.strip() != new:
-                notes.append(f"column name '{name}' occurs more than once; the one at position {i} is called '{new}'.")
+        if new != name and name.strip() not in ("", new):
+            notes.append(f"column name '{name}' occurs more than once; the one at position {i} is called '{new}'.")
         seen.add(new)
         out.append(new)
     return out
@@ -115,8 +114,7 @@ def finite(table: pa.Table, notes: list[str]) -> pa.Table:
         if infinite:
             where = pc.index(pc.is_inf(column), True).as_py()
             notes.append(
-                f"column '{field.name}' holds {infinite:,} infinite value{'s' * (infinite > 1)} (first in row {where}), "
-                "read as missing."
+                f"column '{field.name}' holds {infinite:,} infinite values (first in row {where}), read as missing."
             )
         table = table.set_column(i, field.name, pc.if_else(good, column, pa.scalar(None, field.type)))
     return table

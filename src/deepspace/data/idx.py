@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.data.files import fingerprint_files, read_bytes
-from deepspace.data.dataset import Source
+from deepspace.data.files import read_bytes, source_of
 from deepspace.data.raw import Arrays
 from deepspace.errors import DataError
 
@@ -26,7 +25,9 @@ def is_idx(head: bytes) -> bool:
 def parse_idx(data: bytes, name: str) -> npt.NDArray[Any]:
     """Bytes of an IDX file -> array. The sizes in the header must agree with the length."""
     if not is_idx(data):
-        raise DataError(f"'{name}' is not an IDX file: it starts with {data[:4].hex(' ') or 'nothing'}; download it again.")
+        raise DataError(
+            f"'{name}' is not an IDX file: it starts with {data[:4].hex(' ') or 'nothing'}; download it again."
+        )
     kind, dims = np.dtype(_TYPES[data[2]]), data[3]
     start = 4 + 4 * dims
     if len(data) < start:
@@ -35,12 +36,12 @@ def parse_idx(data: bytes, name: str) -> npt.NDArray[Any]:
     expected = int(np.prod(shape, dtype=object)) * kind.itemsize
     if len(data) - start != expected:
         raise DataError(
-            f"'{name}' should hold {expected:,} bytes for shape {shape}, but holds {len(data) - start:,}; download it again."
+            f"'{name}' should hold {expected:,} bytes for shape {shape}, but holds {len(data) - start:,}; get it again."
         )
     return np.frombuffer(data, kind, offset=start).reshape(shape).astype(kind.newbyteorder("="), copy=False)
 
 
-def read_idx(path: Path) -> Arrays:
+def read_idx(path: Path, fingerprint: bool = True) -> Arrays:
     """Images with the labels beside them (``images-idx3`` <-> ``labels-idx1``); a label file leads to its images."""
     images = _partner(path, "label", "image", "idx1", "idx3") or path
     labels = _partner(images, "image", "label", "idx3", "idx1")
@@ -53,12 +54,14 @@ def read_idx(path: Path) -> Arrays:
     if labels is not None:
         values = parse_idx(read_bytes(labels), labels.name)
         if values.shape != (len(array),):
-            raise DataError(f"'{labels.name}' has {values.shape[0]:,} labels for {len(array):,} images in '{images.name}'.")
+            raise DataError(
+                f"'{labels.name}' has {values.shape[0]:,} labels for {len(array):,} images in '{images.name}'."
+            )
         side["label"] = values
         files.append(labels)
         notes.append(f"labels are read from '{labels.name}' beside it.")
-    source = Source(images.name, tuple(map(str, files)), fingerprint_files(files))
-    return Arrays(array, "images" if array.ndim in (3, 4) else "", side, source, tuple(notes))
+    name = "images" if array.ndim in (3, 4) else ""
+    return Arrays(array, name, side, source_of(files, fingerprint), tuple(notes))
 
 
 def _partner(path: Path, this: str, other: str, this_idx: str, other_idx: str) -> Path | None:

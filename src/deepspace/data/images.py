@@ -23,7 +23,7 @@ __all__ = ["ImageSchema", "build", "fits"]
 # Pictures with a longer side are made smaller when they are read, unless a size is asked for.
 MAX_SIDE, DEFAULT_SIDE = 128, 64
 _IMAGE_NAMES = ("image", "images", "img", "imgs", "picture", "pictures", "photos")
-_SIGNAL_HINTS = frozenset("channels scale fs sampling_rate sample_rate frequency".split())
+_SIGNAL_HINTS = frozenset(["channels", "scale", "fs", "sampling_rate", "sample_rate", "frequency"])
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ImageSchema(Schema):
 
         if not isinstance(raw, (Arrays, ImageFiles)):
             raw = self._single(raw)
-            opened = read(raw, Options()) if not isinstance(raw, np.ndarray) else None
+            opened = read(raw, Options(fingerprint=False)) if not isinstance(raw, np.ndarray) else None
         else:
             opened = raw
         if isinstance(opened, ImageFiles):
@@ -90,7 +90,9 @@ class ImageSchema(Schema):
         """(N, C, H, W) of 0..255 -> uint8 pictures (N, H, W), or (N, H, W, 3) in colour."""
         encoded = np.asarray(encoded)
         if encoded.shape[-3:] != self.shape:
-            raise DataError(f"encoded pictures have shape {encoded.shape}, expected (N, {', '.join(map(str, self.shape))}).")
+            raise DataError(
+                f"encoded pictures have shape {encoded.shape}, expected (N, {', '.join(map(str, self.shape))})."
+            )
         encoded = encoded.reshape(-1, *self.shape)
         if encoded.dtype != np.uint8:
             encoded = np.rint(np.nan_to_num(encoded.astype(np.float32))).clip(0, 255).astype(np.uint8)
@@ -126,8 +128,10 @@ def fits(raw: Raw) -> float:
         height, width = array.shape[1:]
         if named:
             return 1.0
-        if _SIGNAL_HINTS & {name.lower() for name in raw.side} or min(height, width) < 4 or max(height, width) > 4 * min(
-            height, width
+        if (
+            _SIGNAL_HINTS & {name.lower() for name in raw.side}
+            or min(height, width) < 4
+            or max(height, width) > 4 * min(height, width)
         ):
             return 0.0
         return 0.9 if array.dtype == np.uint8 or height == width else 0.3
@@ -185,8 +189,8 @@ def _choose_size(found: pictures.Survey, options: Options, notes: list[str]) -> 
     if count < 0.5 * total:
         height = width = min(DEFAULT_SIDE, max(8, min(min(size) for size in found.sizes)))
         notes.append(
-            f"the pictures have {len(found.sizes)} different sizes; each is cropped at its centre to a square and resized "
-            f"to {width} x {height}."
+            f"the pictures have {len(found.sizes)} different sizes; each is cropped at its centre to a square and "
+            f"resized to {width} x {height}."
         )
         return height, width
     if total > count:
@@ -255,7 +259,9 @@ def _array_size(height: int, width: int, options: Options, notes: list[str]) -> 
         return height, width
     shrink = DEFAULT_SIDE / max(height, width)
     size = max(8, round(height * shrink)), max(8, round(width * shrink))
-    notes.append(f"pictures of {width} x {height} are resized to {size[1]} x {size[0]}; choose another size with image_size.")
+    notes.append(
+        f"pictures of {width} x {height} are resized to {size[1]} x {size[0]}; choose another size with image_size."
+    )
     return size
 
 
@@ -311,7 +317,15 @@ def to_planes(
         array = array[:, None]
     elif layout == "hwc":
         array = array.transpose(0, 3, 1, 2)
-    if array.dtype != np.uint8 or (low, high) != (0.0, 255.0):
+    if array.dtype != np.uint8:  # bytes are always 0 to 255: decoded pictures encode again
+        if (
+            shape is not None
+            and (low, high) == (0.0, 255.0)
+            and array.dtype.kind == "f"
+            and array.size
+            and array.max() <= 1
+        ):
+            high = 1.0  # the space was learned from bytes, and this is the same picture as floats
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DataError("the pictures hold NaN or infinite pixels; fill them in first.")
         scaled = (array.astype(np.float32) - low) * (255.0 / (high - low))

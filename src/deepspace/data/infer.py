@@ -20,11 +20,14 @@ _ID_NAME = re.compile(
     r"(?i:(^|[\W_])(id|ids|nbr|no|nr|number|uuid|guid|key|index|idx|rowid|ssn|mrn)$)|[a-z](Id|ID|Nbr|No|Key)$"
     r"|(?i:^unnamed(: ?\d+)?$)|(?i:^__index_level_\d+__$)"
 )
-_CODE_WORDS = frozenset("id code zip zipcode postcode type category cat class group status".split())
-_NOMINAL_WORDS = _CODE_WORDS | frozenset(
-    "sex gender race ethnicity marriage marital region country state city site source disposition kind colour color "
-    "brand department cluster segment occupation cp restecg thal".split()
+_CODE_WORDS = frozenset(
+    ["id", "code", "zip", "zipcode", "postcode", "type", "category", "cat", "class", "group", "status"]
 )
+_NOMINAL_WORDS = _CODE_WORDS | frozenset([
+    "sex", "gender", "race", "ethnicity", "marriage", "marital", "region", "country", "state", "city", "site",
+    "source", "disposition", "kind", "colour", "color", "brand", "department", "cluster", "segment", "occupation",
+    "cp", "restecg", "thal",
+])  # fmt: skip
 _TRUTH = ({"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"}, {"off", "on"}, {"0", "1"})
 _TRUE = frozenset({"true", "yes", "y", "t", "on", "1"})
 _ORDERED_WORDS = (
@@ -35,10 +38,11 @@ _ORDERED_WORDS = (
     ("poor", "fair", "good", "very good", "excellent"),
     ("mild", "moderate", "severe"),
 )
-_TARGET_NAMES = (
-    "target label labels class y outcome response diagnosis readmitted default default_payment_next_month churn churned "
-    "exited survived species fraud is_fraud attrition converted credit_risk two_year_recid income"
-).split()
+_TARGET_NAMES = [
+    "target", "label", "labels", "class", "y", "outcome", "response", "diagnosis", "readmitted", "default",
+    "default_payment_next_month", "churn", "churned", "exited", "survived", "species", "fraud", "is_fraud",
+    "attrition", "converted", "credit_risk", "two_year_recid", "income",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Guess:
 
 
 def guess(column: ColumnStatistics, *, leave_out: bool = True) -> Guess:
-    """Judge one column. With ``leave_out`` False (metadata beside images, signals, vectors) nothing but the kind matters."""
+    """Judge one column. With ``leave_out`` False (metadata beside images, signals, vectors) only the kind matters."""
     kind = value_type(column.type)
     if column.present == 0:
         return Guess("text", "constant", "has no value in any row")
@@ -92,7 +96,8 @@ def _guess_number(column: ColumnStatistics, leave_out: bool) -> Guess:
         if words & _NOMINAL_WORDS or column.distinct == 2:
             return Guess("categorical", categories=names)
         steps = np.diff(values)
-        if np.all(steps == steps[0]):
+        nearly = values[-1] - values[0] < LEVELS and len(values) >= 0.75 * (values[-1] - values[0] + 1)
+        if np.all(steps == steps[0]) or (nearly and len(values) > 4):
             return Guess("ordinal", categories=names)
         if column.distinct <= 8 and values[0] > 1:
             return Guess("categorical", categories=names)  # codes such as 3, 6, 7: neither a count nor a scale
@@ -146,9 +151,13 @@ def _unlearnable_text(column: ColumnStatistics, length: float) -> Guess | None:
     if length > 80 and column.distinct > 20:
         return Guess("text", "excluded", f"free text: {length:.0f} characters a row on average")
     if column.present >= 50 and share > 0.5 and column.distinct > 50:
-        return Guess("text", "excluded", f"{column.distinct:,} different values in {column.present:,} rows repeat too rarely")
+        return Guess(
+            "text", "excluded", f"{column.distinct:,} different values in {column.present:,} rows repeat too rarely"
+        )
     if _ID_NAME.search(column.name) and share > 0.3 and column.distinct > 20:
-        return Guess("text", "identifier", f"its name and its {column.distinct:,} different values say that it identifies rows")
+        return Guess(
+            "text", "identifier", f"its name and its {column.distinct:,} different values say that it identifies rows"
+        )
     if column.values is None:
         return Guess("text", "excluded", f"more than {DISTINCT_LIMIT:,} different values are too many for categories")
     return None
@@ -158,7 +167,9 @@ def _order(names: list[str]) -> tuple[str, ...]:
     """The categories in order if they are plainly ordered: ranges such as [0-10), or words such as low and high."""
     bounds = [re.fullmatch(r"[\[(<>]?=? ?(\d+(?:\.\d+)?) ?(?:-|–|to|,) ?(\d+(?:\.\d+)?)[\])]?", name) for name in names]
     if len(names) > 2 and all(bounds):
-        return tuple(name for _, name in sorted((float(b[1]), name) for b, name in zip(bounds, names, strict=True) if b))
+        return tuple(
+            name for _, name in sorted((float(b[1]), name) for b, name in zip(bounds, names, strict=True) if b)
+        )
     lowered = {name.strip().lower(): name for name in names}
     for words in _ORDERED_WORDS:
         if len(lowered) > 2 and set(lowered) <= set(words):

@@ -20,7 +20,9 @@ from deepspace.errors import DataError
 __all__ = ["describe_rows", "rows_from_side"]
 
 _LABELS = ("label", "labels", "y", "target", "targets", "class", "classes", "category", "y_train", "train_y", "arr_1")
-_NOT_LABELS = frozenset("split fold subject file filename name names id index phase batch path".split())
+_NOT_LABELS = frozenset(
+    ["split", "fold", "subject", "file", "filename", "name", "names", "id", "index", "phase", "batch", "path"]
+)
 MAX_CLASSES = 1000
 
 
@@ -97,9 +99,16 @@ def describe_rows(rows: pa.Table, options: Options, notes: list[str]) -> tuple[p
         numeric = verdict.kind in ("numeric", "integer", "ordinal")
         columns.append(
             Column(
-                column.name, verdict.kind, verdict.role, verdict.reason, verdict.categories, column.missing,
-                column.distinct, column.minimum if numeric else None, column.maximum if numeric else None,
-            )  # fmt: skip
+                column.name,
+                verdict.kind,
+                verdict.role,
+                verdict.reason,
+                verdict.categories,
+                column.missing,
+                column.distinct,
+                column.minimum if numeric else None,
+                column.maximum if numeric else None,
+            )
         )
     return rows, tuple(columns)
 
@@ -124,7 +133,9 @@ def _target(columns: tuple[ColumnStatistics, ...], guesses: list[Guess], options
             return names.index(options.target)
         if options.target.lower() in ("", "none"):
             return None
-        raise DataError(f"there is no column '{options.target}' to be the target; there are {', '.join(names) or 'none'}.")
+        raise DataError(
+            f"there is no column '{options.target}' to be the target; there are {', '.join(names) or 'none'}."
+        )
     ranked = sorted(range(len(names)), key=lambda i: _label_rank(names[i]))
     for i in ranked:
         label = _label_rank(names[i]) < len(_LABELS)

@@ -51,7 +51,11 @@ def read_overrides(schema: Schema | Mapping[str, Any] | str | Path | None) -> Ov
         raise DataError(f"'image_size' in {where} should be a whole number of pixels; it is {size!r}.")
     target = obj.get("target")
     return Overrides(
-        obj.get("modality"), None if target is None else str(target), bool(obj.get("include_target", False)), size, checked
+        obj.get("modality"),
+        None if target is None else str(target),
+        bool(obj.get("include_target", False)),
+        size,
+        checked,
     )
 
 
@@ -59,7 +63,9 @@ def _read_file(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the schema file '{path}' cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise DataError(
+            f"the schema file '{path}' cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from None
     if path.suffix.lower() == ".json":
         try:
             return json.loads(text)
@@ -85,18 +91,26 @@ def _from_saved(obj: Mapping[str, Any]) -> dict[str, Any]:
         columns[column["name"]] = wanted
     image = obj.get("modality") == "image"
     size = obj["shape"][1] if image and obj["shape"][1] == obj["shape"][2] else None
-    return {"modality": obj.get("modality"), "image_size": size, "columns": columns if obj.get("modality") == "table" else {}}
+    return {
+        "modality": obj.get("modality"),
+        "image_size": size,
+        "columns": columns if obj.get("modality") == "table" else {},
+    }
 
 
 def _column(name: str, wanted: Any, where: str) -> dict[str, Any]:
     if isinstance(wanted, str):
         wanted = {"role": wanted} if wanted in get_args(Role) else {"kind": wanted}
     if not isinstance(wanted, Mapping):
-        raise DataError(f"column '{name}' in {where} should be given a kind, a role or categories; it is given {wanted!r}.")
+        raise DataError(
+            f"column '{name}' in {where} should be given a kind, a role or categories; it is given {wanted!r}."
+        )
     _check_keys(wanted, _COLUMN_KEYS, f"column '{name}' in {where}")
     for key, allowed in (("kind", get_args(Kind)), ("role", get_args(Role))):
         if key in wanted and wanted[key] not in allowed:
-            raise DataError(f"column '{name}' in {where} has {key} {wanted[key]!r}; choose one of {', '.join(allowed)}.")
+            raise DataError(
+                f"column '{name}' in {where} has {key} {wanted[key]!r}; choose one of {', '.join(allowed)}."
+            )
     if "categories" in wanted and not isinstance(wanted["categories"], (list, tuple)):
         raise DataError(f"the categories of column '{name}' in {where} should be a list.")
     return dict(wanted)

@@ -55,7 +55,7 @@ def survey(entries: Sequence[Entry], limit: int = 2000) -> Survey:
 def load(
     entries: Sequence[Entry], size: tuple[int, int], channels: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_], list[str]]:
-    """(pixels (N, C, H, W), kept (N,), a sentence for each broken file). Broken pictures are left black and not kept."""
+    """(pixels (N, C, H, W), kept (N,), a sentence for each broken file). Broken pictures are black and not kept."""
     out = np.zeros((len(entries), channels, *size), np.uint8)
     kept = np.ones(len(entries), bool)
     problems: dict[int, str] = {}
@@ -65,7 +65,9 @@ def load(
             out[i] = _decode(entries[i].read(), size, channels)
         except _BROKEN as error:
             kept[i] = False
-            problems[i] = f"'{entries[i].name}' is broken ({str(error).splitlines()[0] if str(error) else 'unreadable'})."
+            problems[i] = (
+                f"'{entries[i].name}' is broken ({str(error).splitlines()[0] if str(error) else 'unreadable'})."
+            )
 
     # Pillow releases the interpreter lock while it decodes.
     with ThreadPoolExecutor(min(8, cpu_count() or 1)) as pool:

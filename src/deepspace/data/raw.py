@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -58,9 +57,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Batches:
-    """A table too big for memory: ``open`` starts a new pass over it, in record batches of equal schema."""
+    """A table too big for memory: ``open(columns)`` starts a new pass over it, in record batches of these columns
+    (None: all). ``schema`` gives the plain types of all columns; a batch may hold text as a dictionary instead."""
 
-    open: Callable[[], Iterator[pa.RecordBatch]]
+    open: Callable[[Sequence[str] | None], Iterator[pa.RecordBatch]]
+    schema: Callable[[], pa.Schema]
     names: tuple[str, ...]
     source: Source
     header: bool = True
@@ -80,3 +81,4 @@ class Options:
     columns: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     workdir: Path | None = None
     memory_budget: int | None = None
+    fingerprint: bool = True

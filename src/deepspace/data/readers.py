@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from deepspace.data.arrays import from_arrays, read_npy, read_npz
 from deepspace.data.dataset import Source
-from deepspace.data.files import check_path, fingerprint_chunks, fingerprint_files, head_of
+from deepspace.data.files import check_path, fingerprint_chunks, head_of, source_of
 from deepspace.data.folders import read_folder, read_zip
 from deepspace.data.frames import flavour_of, from_frame, unique_names
 from deepspace.data.idx import is_idx, read_idx
@@ -29,20 +29,20 @@ def read(source: Any, options: Options, *, big: bool = False) -> Raw:
     if isinstance(source, (str, os.PathLike)):
         return _read_path(check_path(source), options, big)
     if flavour_of(source):
-        return _read_frame(source)
+        return _read_frame(source, options.fingerprint)
     if isinstance(source, np.ndarray):
-        return _read_arrays({"": source})
-    if isinstance(source, tuple) and len(source) == 2 and all(hasattr(part, "__array__") for part in source):
-        return _read_arrays({"": np.asarray(source[0]), "label": np.asarray(source[1])})
+        return _read_arrays({"": source}, options.fingerprint)
+    if isinstance(source, tuple) and len(source) == 2 and hasattr(source[0], "__array__"):
+        return _read_arrays({"": np.asarray(source[0]), "label": np.asarray(source[1])}, options.fingerprint)
     if isinstance(source, Mapping):
-        return _read_mapping(source)
+        return _read_mapping(source, options.fingerprint)
     if isinstance(source, list):
         try:
-            return _read_arrays({"": np.asarray(source)})
+            return _read_arrays({"": np.asarray(source)}, options.fingerprint)
         except ValueError:
             raise DataError("these lists are not of one length and make no array; pad or cut them first.") from None
     if hasattr(source, "__array__"):
-        return _read_arrays({"": np.asarray(source)})
+        return _read_arrays({"": np.asarray(source)}, options.fingerprint)
     raise DataError(
         f"cannot read data from a {type(source).__name__}; give a path, a data frame, an array, or a mapping of arrays."
     )
@@ -50,19 +50,17 @@ def read(source: Any, options: Options, *, big: bool = False) -> Raw:
 
 def _read_path(path: Path, options: Options, big: bool) -> Raw:
     if path.is_dir():
-        found = read_folder(path)
+        found = read_folder(path, options.fingerprint)
         return _read_path(check_path(found), options, big) if isinstance(found, Path) else found
     name = path.name.lower()
     head = head_of(path)
     if name.endswith(".npz") or (head[:4] == b"PK\x03\x04" and _holds_arrays(path)):
-        arrays = from_arrays(read_npz(path), Source(path.name, (str(path),), fingerprint_files([path])))
-        return arrays
+        return from_arrays(read_npz(path), source_of([path], options.fingerprint))
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06") or name.endswith(".zip"):
-        return read_zip(path)
+        return read_zip(path, options.fingerprint)
     if head[:6] == b"\x93NUMPY":
         array = read_npy(path)
-        source = Source(path.name, (str(path),), fingerprint_files([path]))
-        return from_arrays({"": array, **_labels_beside(path, array)}, source)
+        return from_arrays({"": array, **_labels_beside(path, array)}, source_of([path], options.fingerprint))
     if head[:4] == b"PAR1" or name.endswith(".parquet"):
         from deepspace.data.columnar import read_parquet
 
@@ -72,7 +70,7 @@ def _read_path(path: Path, options: Options, big: bool) -> Raw:
 
         return read_ipc(path, options, big)
     if is_idx(head) or "idx3-ubyte" in name or "idx1-ubyte" in name:
-        return read_idx(path)
+        return read_idx(path, options.fingerprint)
     if head[:3] == b"\xff\xd8\xff" or head[:4] == b"\x89PNG":
         raise DataError(f"'{path.name}' is one picture; give the folder that holds many.")
     if name.endswith((".pkl", ".pickle", ".pt", ".pth", ".joblib")) or head[:2] in (b"\x80\x04", b"\x80\x05"):
@@ -80,8 +78,8 @@ def _read_path(path: Path, options: Options, big: bool) -> Raw:
     if head[:8] == b"\x89HDF\r\n\x1a\n" or name.endswith((".h5ad", ".xlsx", ".xls", ".mat")):
         raise DataError(f"'{path.name}' is of a kind that is not read; save it as .csv, .parquet or .npz.")
     if big or _too_big(path, options):
-        return open_text(path)
-    return read_text(path)
+        return open_text(path, options.fingerprint)
+    return read_text(path, options.fingerprint)
 
 
 def _holds_arrays(path: Path) -> bool:
@@ -128,10 +126,12 @@ def _labels_beside(path: Path, array: npt.NDArray[Any]) -> dict[str, npt.NDArray
     return {}
 
 
-def _read_frame(frame: Any) -> Frame:
+def _read_frame(frame: Any, fingerprint: bool) -> Frame:
     table, flavour, notes = from_frame(frame)
     table = table.rename_columns(unique_names([str(name) for name in table.schema.names], notes))
-    return Frame(table, Source("table", (), _table_fingerprint(table)), True, flavour, tuple(notes))
+    return Frame(
+        table, Source("table", (), _table_fingerprint(table) if fingerprint else ""), True, flavour, tuple(notes)
+    )
 
 
 def _table_fingerprint(table: pa.Table) -> str:
@@ -148,28 +148,34 @@ def _table_fingerprint(table: pa.Table) -> str:
     return fingerprint_chunks(chunks())
 
 
-def _read_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Arrays:
+def _read_arrays(arrays: Mapping[str, npt.NDArray[Any]], fingerprint: bool) -> Arrays:
     def chunks() -> Any:
         for name, array in arrays.items():
             yield f"{name} {array.dtype} {array.shape}".encode()
-            yield np.ascontiguousarray(array).view(np.uint8).reshape(-1).data if array.dtype.kind in "biuf" else (
-                str(array.tolist()).encode()
+            yield (
+                np.ascontiguousarray(array).view(np.uint8).reshape(-1).data
+                if array.dtype.kind in "biuf"
+                else (str(array.tolist()).encode())
             )
 
     for array in arrays.values():
         if array.dtype.hasobject:
             raise DataError("an array of Python objects cannot be learned; make it numeric, or pass a data frame.")
-    return from_arrays(arrays, Source("array", (), fingerprint_chunks(chunks())))
+    return from_arrays(arrays, Source("array", (), fingerprint_chunks(chunks()) if fingerprint else ""))
 
 
-def _read_mapping(source: Mapping[Any, Any]) -> Raw:
-    """A mapping with an array of two or more dimensions is like an npz file; of equal columns, like a table."""
-    arrays = {str(name): np.asarray(value) for name, value in source.items()}
+def _read_mapping(source: Mapping[Any, Any], fingerprint: bool) -> Raw:
+    """A mapping with an array of two or more dimensions is like an npz file (scikit-learn's Bunch is one); of equal
+    columns, like a table. Entries that hold no array are passed over."""
+    arrays = {
+        str(k): np.asarray(v) for k, v in source.items() if hasattr(v, "__array__") or isinstance(v, (list, tuple))
+    }
     if not arrays:
         raise DataError("the mapping is empty; give a main array, or columns of equal length.")
     if any(array.ndim >= 2 for array in arrays.values()):
-        return _read_arrays(arrays)
+        return _read_arrays({k: a for k, a in arrays.items() if not a.dtype.hasobject}, fingerprint)
     lengths = {array.shape[0] for array in arrays.values() if array.ndim}
     if len(lengths) != 1:
         raise DataError(f"the columns have different lengths: {', '.join(str(n) for n in sorted(lengths))}.")
-    return _read_frame(pa.table({name: pa.array(list(v) if not hasattr(v, "dtype") else v) for name, v in source.items()}))
+    table = pa.table({name: pa.array(v if hasattr(v, "dtype") else list(v)) for name, v in source.items()})
+    return _read_frame(table, fingerprint)

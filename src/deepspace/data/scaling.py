@@ -67,7 +67,7 @@ class QuantileScale:
 
     def forward(self, x: Floats) -> Floats:
         knots_x, knots_y = self._table
-        out = np.interp(x, knots_x, knots_y)
+        out: Floats = np.interp(x, knots_x, knots_y)
         out[np.isnan(x)] = np.nan
         return out
 
@@ -78,7 +78,7 @@ class QuantileScale:
         keep = np.stack([np.ones_like(jump), jump], 1)
         knots_y = np.stack([lower, upper], 1)[keep]
         knots_x = np.stack([v, v], 1)[keep]
-        out = np.interp(y, knots_y, knots_x)
+        out: Floats = np.interp(y, knots_y, knots_x)
         out[np.isnan(y)] = np.nan
         return out
 

@@ -20,6 +20,7 @@ __all__ = ["DISTINCT_LIMIT", "SAMPLE_ROWS", "ColumnStatistics", "TableStatistics
 DISTINCT_LIMIT = 10_000
 # Rows kept for quantiles and for judging columns with more different values than that.
 SAMPLE_ROWS = 200_000
+_SLICE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class _Column:
         counted = pc.value_counts(values.combine_chunks() if values.num_chunks != 1 else values.chunk(0))
         table = pa.table({"value": counted.field("values"), "count": counted.field("counts")})
         if pa.types.is_dictionary(table["value"].type):
-            table = table.set_column(0, "value", table["value"].cast(self.type.value_type))
+            table = table.set_column(0, "value", table["value"].cast(table["value"].type.value_type))
         if self.counts is not None:
             both = pa.concat_tables([self.counts, table])
             table = both.group_by("value").aggregate([("count", "sum")]).rename_columns(["value", "count"])
@@ -136,20 +137,21 @@ class _Column:
 
 
 def scan(batches: Iterable[pa.RecordBatch | pa.Table], schema: pa.Schema, seed: int = 0) -> TableStatistics:
-    """Read every batch once. The sample is uniform over rows without replacement, and the same for the same seed."""
+    """Read every batch once. The sample is uniform over rows without replacement, and the same for the same seed.
+    A text column of ``schema`` may arrive as dictionaries, which are faster to read."""
     columns = [_Column(field) for field in schema]
     sampler = _RowSample(seed)
     rows = 0
     for batch in batches:
-        table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
-        rows += table.num_rows
-        sampler.update(table)
-        for state, column in zip(columns, table.columns, strict=True):
-            state.update(column)
+        whole = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+        rows += whole.num_rows
+        sampler.update(whole)
+        # In slices, so that a column with too many different values is found out before all of them are counted.
+        for start in range(0, whole.num_rows, _SLICE):
+            for state, column in zip(columns, whole.slice(start, _SLICE).columns, strict=True):
+                state.update(column)
     sample = sampler.finish(schema)
-    finished = tuple(
-        state.finish(rows, _present(sample.column(i))) for i, state in enumerate(columns)
-    )
+    finished = tuple(state.finish(rows, _present(sample.column(i))) for i, state in enumerate(columns))
     return TableStatistics(rows, finished, sample)
 
 
@@ -181,7 +183,7 @@ class _RowSample:
     def finish(self, schema: pa.Schema) -> pa.Table:
         if self.keys.size > SAMPLE_ROWS:
             self._shrink()
-        return pa.concat_tables(self.tables) if self.tables else schema.empty_table()
+        return pa.concat_tables(self.tables).cast(schema) if self.tables else schema.empty_table()
 
 
 def _present(column: pa.ChunkedArray) -> pa.Array:

@@ -56,7 +56,9 @@ class SignalSchema(Schema):
         else:
             from deepspace.data.readers import read
 
-            array, _, unit, _, _ = _open(raw if isinstance(raw, (Arrays, Frame)) else read(raw, Options()))
+            array, _, unit, _, _ = _open(
+                raw if isinstance(raw, (Arrays, Frame)) else read(raw, Options(fingerprint=False))
+            )
             array = array * np.float32(unit) if unit != 1.0 else array
         return self._encode(checked_numbers(array, "the signals"))
 
@@ -74,7 +76,9 @@ class SignalSchema(Schema):
         """(N, C, L) -> (N, L) if the signals came as such, else (N, C, L) or (N, L, C), in the user's units."""
         encoded = np.asarray(encoded, np.float32)
         if encoded.shape[-2:] != self.shape:
-            raise DataError(f"encoded signals have shape {encoded.shape}, expected (N, {self.shape[0]}, {self.shape[1]}).")
+            raise DataError(
+                f"encoded signals have shape {encoded.shape}, expected (N, {self.shape[0]}, {self.shape[1]})."
+            )
         encoded = encoded.reshape(-1, *self.shape)
         mean, deviation = (np.asarray(v, np.float32)[:, None] for v in (self.mean, self.deviation))
         values = encoded * deviation + mean
@@ -156,7 +160,9 @@ def _numbered(names: list[str]) -> bool:
     digits = [name.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ ") for name in names]
     numbers = [int(d) for d in digits if d.isdigit()]
     prefixes = {name[: len(name) - len(d)] for name, d in zip(names, digits, strict=True)}
-    return len(numbers) == len(names) and len(prefixes) == 1 and all(b - a == 1 for a, b in zip(numbers, numbers[1:]))
+    if len(numbers) != len(names) or len(prefixes) != 1:
+        return False
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
 def _matrix(table: pa.Table) -> npt.NDArray[np.float32]:
@@ -179,7 +185,9 @@ def build(raw: Raw, options: Options) -> Dataset:
         side = {k: v[good] if v.ndim and v.shape[0] == count else v for k, v in side.items()}
     planes = _to_planes(array, layout)
     if layout == "nlc":
-        notes.append(f"the array is read as (rows, time, channels): {planes.shape[1]} channels of {planes.shape[2]} samples.")
+        notes.append(
+            f"the array is read as (rows, time, channels): {planes.shape[1]} channels of {planes.shape[2]} samples."
+        )
     if unit != 1.0:
         notes.append(f"values are multiplied by the 'scale' beside them, {unit:g}.")
     mean, deviation = _moments(planes, unit)
@@ -219,7 +227,9 @@ def _open(raw: Raw) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]], floa
     layout = "nlc" if array.shape[2] < array.shape[1] and array.shape[2] <= MAX_CHANNELS else "ncl"
     channels = array.shape[2 if layout == "nlc" else 1]
     names: tuple[str, ...] = ()
-    for name in [k for k, v in side.items() if v.ndim == 1 and v.dtype.kind in "US" and k.lower().startswith("channel")]:
+    for name in [
+        k for k, v in side.items() if v.ndim == 1 and v.dtype.kind in "US" and k.lower().startswith("channel")
+    ]:
         values = side.pop(name)
         names = tuple(map(str, values)) if len(values) == channels else names
     return array, side, unit, names, layout

@@ -18,12 +18,13 @@ from deepspace.data.infer import Guess, find_duplicates, guess, guess_target
 from deepspace.data.raw import Batches, Frame, Options, Raw
 from deepspace.data.scaling import choose_scale
 from deepspace.data.scan import ColumnStatistics, TableStatistics, is_moment, is_number, scan, value_type
-from deepspace.data.schema import Column, Kind, Schema, column_from_json, column_to_json
+from deepspace.data.schema import Column, Kind, Role, Schema, column_from_json, column_to_json
 from deepspace.errors import DataError
 
 __all__ = ["TableSchema", "build", "fits", "infer_schema"]
 
 MIN_ROWS = 5
+_BLOCK = 8192
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,15 @@ class TableSchema(Schema):
                 f"the table lacks {len(absent)} of the {len(names)} feature columns, first '{absent[0]}'; "
                 f"it has {', '.join(map(repr, have[:8]))}{', …' if len(have) > 8 else ''}."
             )
-        out = np.empty((table.num_rows, len(names)), np.float32)
-        for i, (name, codec) in enumerate(zip(names, self.codecs, strict=True)):
+        columns = []
+        for name, codec in zip(names, self.codecs, strict=True):
             column = table.column(name)
             chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-            out[:, i] = codec.encode(chunked, name)
+            columns.append(codec.encode(chunked, name))
+        out = np.empty((table.num_rows, len(names)), np.float32)
+        for start in range(0, table.num_rows, _BLOCK):  # a block of rows at a time stays in the cache
+            for i, column in enumerate(columns):
+                out[start : start + _BLOCK, i] = column[start : start + _BLOCK]
         return out
 
     def _table(self, raw: Any) -> pa.Table:
@@ -84,7 +89,7 @@ class TableSchema(Schema):
         if table is None:
             from deepspace.data.readers import read
 
-            opened = read(raw, Options())
+            opened = read(raw, Options(fingerprint=False, memory_budget=1 << 62))
             if not isinstance(opened, Frame):
                 raise DataError(f"'{opened.source.name}' is not a table, but this space was learned from one.")
             table = opened.table
@@ -165,7 +170,7 @@ def infer_schema(
         if columns[i].name not in options.columns:
             guesses[i] = replace(guesses[i], role="excluded", reason=f"the same as '{twin}' in every row")
     if target is not None:
-        role = "feature" if options.include_target else "target"
+        role: Role = "feature" if options.include_target else "target"
         reason = "the target, trained on because that was asked for" if options.include_target else ""
         guesses[target] = replace(_as_target(columns[target], guesses[target]), role=role, reason=reason)
     described = tuple(_column(column, verdict) for column, verdict in zip(columns, guesses, strict=True))
@@ -238,7 +243,8 @@ def _overridden(column: ColumnStatistics, verdict: Guess, changes: Mapping[str, 
                 f"column '{column.name}' has about {column.distinct:,} different values, too many for {kind}; "
                 "list its categories or choose another kind."
             )
-        categories = categories or tuple(map(str, column.values.cast(pa.string()).to_pylist()))
+        if not categories and column.values is not None:
+            categories = tuple(map(str, column.values.cast(pa.string()).to_pylist()))
         if kind == "boolean" and len(categories) != 2:
             raise DataError(f"column '{column.name}' has {len(categories)} different values, so it cannot be boolean.")
     else:
@@ -254,8 +260,10 @@ def _overridden(column: ColumnStatistics, verdict: Guess, changes: Mapping[str, 
 def _unknown(what: str, name: str, names: list[str]) -> str:
     close = get_close_matches(name, names, 1)
     hint = f"did you mean '{close[0]}'?" if close else f"the columns are {', '.join(names[:10])}."
-    return f"there is no column '{name}' to be the {what}; {hint}" if what == "target" else (
-        f"there is no column '{name}'; {hint}"
+    return (
+        f"there is no column '{name}' to be the {what}; {hint}"
+        if what == "target"
+        else (f"there is no column '{name}'; {hint}")
     )
 
 

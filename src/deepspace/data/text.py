@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from deepspace.data.dataset import Source
-from deepspace.data.files import fingerprint_files, head_of, is_gzip, read_bytes
+from deepspace.data.files import head_of, is_gzip, read_bytes, source_of
 from deepspace.data.frames import unique_names
 from deepspace.data.raw import Batches, Frame
 from deepspace.errors import DataError
@@ -51,7 +51,7 @@ def sniff(text: str, name: str) -> Layout:
     delimiter, squeeze = _delimiter(filled)
     if delimiter is None:
         raise DataError(
-            f"'{name}' does not look like a table: no comma, tab, semicolon or blank parts its lines into equal columns."
+            f"'{name}' does not look like a table: no comma, tab, semicolon or blank parts its lines into columns."
         )
     parsed = [_split(line, delimiter, squeeze) for line in lines]
     width = Counter(len(cells) for cells, line in zip(parsed, lines, strict=True) if line.strip()).most_common(1)[0][0]
@@ -60,7 +60,9 @@ def sniff(text: str, name: str) -> Layout:
     header = _has_header(body)
     notes: list[str] = []
     if skip and any(line.strip() for line in lines[:skip]):
-        notes.append(f"the first {skip} line{'s' * (skip > 1)} of '{name}' ({lines[0][:40]!r}) are no rows and are skipped.")
+        notes.append(
+            f"the first {skip} line{'s' * (skip > 1)} of '{name}' ({lines[0][:40]!r}) are no rows and are skipped."
+        )
     if header:
         names = unique_names(body[0], notes)
     else:
@@ -117,7 +119,7 @@ def _has_header(rows: list[list[str]]) -> bool:
     return not any(cell in column for cell, column in zip(first, columns, strict=True))
 
 
-def read_text(path: Path) -> Frame:
+def read_text(path: Path, fingerprint: bool = True) -> Frame:
     """A text table in memory, gzipped or not."""
     data = read_bytes(path)
     notes: list[str] = []
@@ -136,10 +138,10 @@ def read_text(path: Path) -> Frame:
         raise DataError(f"'{path.name}' cannot be read as a table: {_first_line(error)}.") from None
     _check_ragged(ragged, table.num_rows, layout, path.name, notes)
     table = _tidy(table, notes, whole=True)
-    return Frame(table, Source(path.name, (str(path),), fingerprint_files([path])), layout.header, "arrow", tuple(notes))
+    return Frame(table, source_of([path], fingerprint), layout.header, "arrow", tuple(notes))
 
 
-def open_text(path: Path) -> Batches:
+def open_text(path: Path, fingerprint: bool = True) -> Batches:
     """A text table too big for memory, read in batches. Its column types are those of its first rows, widened where a
     later cell does not fit."""
     head = head_of(path, 1 << 20)
@@ -147,26 +149,35 @@ def open_text(path: Path) -> Batches:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
         if error.start < len(head) - 4:
-            raise DataError(f"'{path.name}' is not UTF-8 and too big to be converted in memory; convert it first.") from None
+            raise DataError(
+                f"'{path.name}' is not UTF-8 and too big to be converted in memory; convert it first."
+            ) from None
     layout = sniff(head.decode("utf-8", "ignore").rsplit("\n", 1)[0], path.name)
     if layout.squeeze:
-        raise DataError(f"'{path.name}' is aligned by blanks and too big for memory; write it with commas or as Parquet.")
+        raise DataError(
+            f"'{path.name}' is aligned by blanks and too big for memory; write it with commas or as Parquet."
+        )
     types: dict[str, pa.DataType] = {}
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        with _big_csv(path, layout, types) as reader:
+    def batches(columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+        with _big_csv(path, layout, types, columns) as reader:
             for batch in reader:
                 yield from _tidy(pa.Table.from_batches([batch]), [], whole=False).to_batches()
 
     _settle_types(path, layout, types)
-    notes = (*layout.notes,)
-    return Batches(batches, layout.names, Source(path.name, (str(path),), fingerprint_files([path])), layout.header, notes)
+    schema = pa.schema([pa.field(name, types[name]) for name in layout.names])
+    source = source_of([path], fingerprint)
+    return Batches(batches, lambda: schema, layout.names, source, layout.header, layout.notes)
 
 
-def _big_csv(path: Path, layout: Layout, types: dict[str, pa.DataType]) -> pacsv.CSVStreamingReader:
+def _big_csv(
+    path: Path, layout: Layout, types: dict[str, pa.DataType], columns: Sequence[str] | None = None
+) -> pacsv.CSVStreamingReader:
     stream = pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None)
     options = _options(layout, [], threads=True)
     options["convert_options"].column_types = types
+    if columns is not None:
+        options["convert_options"].include_columns = list(columns)
     return pacsv.open_csv(stream, **options)
 
 
@@ -195,7 +206,7 @@ def _settle_types(path: Path, layout: Layout, types: dict[str, pa.DataType]) -> 
             types[name] = pa.float64() if pa.types.is_integer(current) else pa.string()
 
 
-def _options(layout: Layout, ragged: list[tuple[int | None, int]], threads: bool) -> dict[str, object]:
+def _options(layout: Layout, ragged: list[tuple[int | None, int]], threads: bool) -> dict[str, Any]:
     def keep_count(row: pacsv.InvalidRow) -> str:
         ragged.append((row.number, row.actual_columns))
         return "skip"
@@ -206,14 +217,12 @@ def _options(layout: Layout, ragged: list[tuple[int | None, int]], threads: bool
                                           block_size=8 << 20),
         "parse_options": pacsv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if layout.quoted else False,
                                             invalid_row_handler=keep_count, newlines_in_values=layout.quoted),
-        "convert_options": pacsv.ConvertOptions(null_values=NULLS + [" " + mark for mark in NULLS], strings_can_be_null=True,
-                                                decimal_point=layout.decimal),
+        "convert_options": pacsv.ConvertOptions(null_values=NULLS + [" " + mark for mark in NULLS],
+                                                strings_can_be_null=True, decimal_point=layout.decimal),
     }  # fmt: skip
 
 
-def _check_ragged(
-    ragged: list[tuple[int | None, int]], rows: int, layout: Layout, name: str, notes: list[str]
-) -> None:
+def _check_ragged(ragged: list[tuple[int | None, int]], rows: int, layout: Layout, name: str, notes: list[str]) -> None:
     if not ragged:
         return
     number, cells = ragged[0]
@@ -231,7 +240,9 @@ def _as_utf8(data: bytes, name: str, notes: list[str]) -> bytes:
     if data[:3] == b"\xef\xbb\xbf":
         data = data[3:]
     if b"\0" in data[:4096]:
-        raise DataError(f"'{name}' is not a text file nor any format that is known; its first bytes are {data[:4].hex(' ')}.")
+        raise DataError(
+            f"'{name}' is not a text file nor any format that is known; its first bytes are {data[:4].hex(' ')}."
+        )
     try:
         data.decode("utf-8")
         return data
@@ -247,9 +258,7 @@ def _as_utf8(data: bytes, name: str, notes: list[str]) -> bytes:
 def _tidy(table: pa.Table, notes: list[str], whole: bool) -> pa.Table:
     """Blanks around text go, missing marks behind blanks count, dates written the usual ways become dates."""
     for i, field in enumerate(table.schema):
-        if pa.types.is_null(field.type):
-            table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
-        elif pa.types.is_time(field.type):
+        if pa.types.is_null(field.type) or pa.types.is_time(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(pa.string()))
         elif pa.types.is_string(field.type):
             column = pc.utf8_trim_whitespace(table.column(i))
@@ -287,4 +296,3 @@ def _without_dot(column: pa.ChunkedArray, name: str, notes: list[str]) -> pa.Chu
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].removeprefix("CSV parse error: ").rstrip(".")[:200]
-

@@ -47,10 +47,12 @@ class VectorSchema(Schema):
         else:
             from deepspace.data.readers import read
 
-            array, _ = _open(raw if isinstance(raw, (Arrays, Frame)) else read(raw, Options()))
+            array, _ = _open(raw if isinstance(raw, (Arrays, Frame)) else read(raw, Options(fingerprint=False)))
         array = _flat(checked_numbers(array, "the vectors"))
         if array.shape[1:] != self.shape:
-            raise DataError(f"vectors have {array.shape[1]} dimensions, but this space was learned from {self.shape[0]}.")
+            raise DataError(
+                f"vectors have {array.shape[1]} dimensions, but this space was learned from {self.shape[0]}."
+            )
         out = _standardise(array, self.mean, self.deviation, self.counts)
         if not np.isfinite(out).all():
             row = int(np.argmin(np.isfinite(out).all(1)))
@@ -62,10 +64,13 @@ class VectorSchema(Schema):
         encoded = np.asarray(encoded, np.float32)
         if encoded.shape[-1:] != self.shape:
             raise DataError(f"encoded vectors have shape {encoded.shape}, expected (N, {self.shape[0]}).")
-        values = encoded.reshape(-1, *self.shape).astype(np.float64) * np.asarray(self.deviation) + np.asarray(self.mean)
+        values = encoded.reshape(-1, *self.shape).astype(np.float64) * np.asarray(self.deviation) + np.asarray(
+            self.mean
+        )
         if self.counts:
-            return np.rint(np.expm1(values.clip(0.0, 40.0))).astype(np.int64)
-        return values.astype(np.float32)
+            whole: npt.NDArray[Any] = np.rint(np.expm1(values.clip(0.0, 40.0))).astype(np.int64)
+            return whole
+        return np.asarray(values, np.float32)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -164,11 +169,13 @@ def _open(raw: Raw) -> tuple[npt.NDArray[Any], dict[str, Any]]:
 def _from_lists(column: pa.ChunkedArray, name: str) -> npt.NDArray[Any]:
     if column.null_count:
         row = pc.index(pc.is_null(column), True).as_py()
-        raise DataError(f"column '{name}' has no vector in {column.null_count:,} rows, first in row {row}; drop those rows.")
+        raise DataError(
+            f"column '{name}' has no vector in {column.null_count:,} rows, first in row {row}; drop those rows."
+        )
     lengths = pc.min_max(pc.list_value_length(column)).as_py()
     if lengths["min"] != lengths["max"]:
         raise DataError(
-            f"the vectors in column '{name}' have {lengths['min']} to {lengths['max']} numbers; they must be of one length."
+            f"the vectors in column '{name}' have {lengths['min']} to {lengths['max']} numbers; all must have as many."
         )
     flat = pc.list_flatten(column)
     values = flat.cast(pa.float64(), safe=False) if flat.null_count else flat
@@ -182,7 +189,12 @@ def _flat(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _dimension_names(side: dict[str, Any], width: int, count: int, notes: list[str]) -> tuple[str, ...]:
     """Names of the dimensions, taken out of ``side``: an array of as many strings as there are dimensions."""
     for name, value in side.items():
-        if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "US" and len(value) == width != count:
+        if (
+            isinstance(value, np.ndarray)
+            and value.ndim == 1
+            and value.dtype.kind in "US"
+            and len(value) == width != count
+        ):
             del side[name]
             names = tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in value.tolist())
             notes.append(f"the {width} dimensions are named by '{name}': {', '.join(names[:4])}, ….")
