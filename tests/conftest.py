@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.spaces import MODALITIES
+from tests.spaces import fit as fit_space
+
+if TYPE_CHECKING:
+    from deepspace import Space
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -27,3 +34,9 @@ def _one_thread() -> None:
     except ImportError:
         return
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", params=MODALITIES)
+def any_space(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Space:
+    """A small real space, of each modality in turn."""
+    return fit_space(request.param, tmp_path_factory.mktemp("spaces"))

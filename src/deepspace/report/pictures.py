@@ -101,7 +101,7 @@ def map_picture(positions: npt.NDArray[np.floating], colour: npt.NDArray[np.uint
     return data_uri(np.rint(255 * (1 - ink) + mean * ink).astype(np.uint8))
 
 
-def image_sheet(images: npt.NDArray[np.uint8], columns: int, *, least: int = 56) -> str:
+def image_sheet(images: npt.NDArray[np.uint8], columns: int, *, least: int = 80) -> str:
     """Images side by side as one PNG data URI, small ones enlarged by whole steps. images: (N, H, W) or (N, H, W,
     3)."""
     n, height, width = images.shape[:3]

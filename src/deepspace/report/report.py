@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ def report(space: BaseSpace, file: str | Path, *, overwrite: bool = True) -> Pat
         partial.write_text(page, encoding="utf-8")
         os.replace(partial, target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise SpaceError(f"cannot write the report to {target}: {error.strerror or error}.") from error
     return target
 
@@ -115,7 +117,7 @@ def _flat(value: Any, name: str = "") -> list[tuple[str, str]]:
     if isinstance(value, dict):
         return [line for key, item in value.items() for line in _flat(item, f"{name}.{key}" if name else str(key))]
     text = ", ".join(str(item) for item in value) if isinstance(value, (list, tuple)) else str(value)
-    return [(name, text if len(text) <= 160 else text[:157] + "...")]
+    return [(name, text if len(text) <= 160 else text[:157] + "...")] if text else []
 
 
 def _curve(history: dict[str, Any]) -> str:
