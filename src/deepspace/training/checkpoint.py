@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -87,7 +88,8 @@ class Checkpoint:
                 os.fsync(file.fileno())
             os.replace(aside, self.path)
         except (OSError, SafetensorError) as error:
-            aside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                aside.unlink()
             raise TrainingError(
                 f"Cannot write the checkpoint {self.path}: {error}; free some space or choose another place."
             ) from error

@@ -90,6 +90,11 @@ def _check(model: LatentModel, array: npt.NDArray[Any]) -> None:
                 raise TrainingError(f"Cannot train: row {row} holds NaN or infinity; remove it or fill it in.")
 
 
+def _noise_seed(seed: int, epoch: int, stream: int) -> int:
+    """A seed for the noise of one epoch, so that what is drawn does not hang on what was drawn before."""
+    return int(np.random.SeedSequence([seed % 2**64, epoch, stream]).generate_state(1, np.uint64)[0] >> 1)
+
+
 class _Run:
     """One training under way."""
 
@@ -241,8 +246,8 @@ class _Run:
                 break
             if within == 0:
                 state.sums = [0.0, 0.0, 0.0]
-                self.generator.manual_seed(hash((self.config.seed, epoch)) % 2**63)
-                torch.manual_seed(hash((self.config.seed, epoch, 1)) % 2**63)
+                self.generator.manual_seed(_noise_seed(self.config.seed, epoch, 0))
+                torch.manual_seed(_noise_seed(self.config.seed, epoch, 1))
             self._epoch(epoch, within)
         if self.checkpoint is not None:
             self._save()
@@ -342,7 +347,7 @@ class _Run:
         )
         # What is trained towards: for beta = 1 the ELBO.
         score = judged.reconstruction - self.model.beta * judged.kl
-        if score > state.best or not plan.warm(state.step):
+        if score > state.best or not plan.warm(state.step - 1):
             state.best, state.best_epoch, state.waited = max(score, -math.inf), epoch + 1, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         elif plan.validation_rows:
