@@ -77,6 +77,10 @@ class PlainSchema:
     modality: str = "vector"
 
     @property
+    def form(self) -> str:
+        return self.modality
+
+    @property
     def features(self) -> tuple[Column, ...]:
         return tuple(c for c in self.columns if c.role == "feature")
 

@@ -49,6 +49,12 @@ class Schema(ABC):
     columns: tuple[Column, ...]
 
     @property
+    def form(self) -> str:
+        """What encoded rows look like to a network: image, signal, vector or table. The four modalities are their own
+        form; a new one takes the form of one of them."""
+        return self.modality
+
+    @property
     @abstractmethod
     def dtype(self) -> np.dtype[Any]:
         """The type of encoded rows: uint8 for images, float32 otherwise."""

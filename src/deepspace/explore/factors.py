@@ -119,7 +119,7 @@ def changed(space: BaseSpace, a: npt.NDArray[np.floating], b: npt.NDArray[np.flo
     a, b: (N, *shape). Returns (N, *shape).
     """
     difference = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
-    if space.schema.modality == "table":
+    if space.schema.form == "table":
         unordered = [column.kind in ("categorical", "boolean") for column in space.schema.features]
         difference[:, unordered] = difference[:, unordered] > 0.5
     return difference

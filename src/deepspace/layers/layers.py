@@ -119,7 +119,8 @@ def activations(
 
     def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
         if name in collected:
-            latest[name] = output.float().cpu().numpy()
+            # A copy: the next layer may work in place on this one's answer.
+            latest[name] = np.array(output.float().cpu().numpy())
 
     with _watch(space, note) as run:
         for start in range(0, max(1, len(encoded)), batch):

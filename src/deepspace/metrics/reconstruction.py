@@ -31,15 +31,15 @@ def reconstruction(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
     Numbers: squared error in encoded units (pixels in 0..1). Unordered categories and booleans: 1 where the category is
     wrong. The baseline gives every row the training rows' mean, or their commonest category.
     """
-    if space.schema.modality == "table":
+    if space.schema.form == "table":
         return _table(space, held)
-    unit = 255.0 if space.schema.modality == "image" else 1.0
+    unit = 255.0 if space.schema.form == "image" else 1.0
     truth = held.encoded.astype(np.float64) / unit
     error = ((held.reconstruction / unit - truth) ** 2).reshape(len(truth), -1)
     mean = held.encoded_training.mean(0, dtype=np.float64) / unit
     baseline = (truth - mean) ** 2
-    overall = _mean_measure("reconstruction_error", error.mean(1), float(baseline.mean()), UNITS[space.schema.modality])
-    if space.schema.modality != "signal" or truth.shape[1] == 1:
+    overall = _mean_measure("reconstruction_error", error.mean(1), float(baseline.mean()), UNITS[space.schema.form])
+    if space.schema.form != "signal" or truth.shape[1] == 1:
         return (overall,)
     channels = [
         _mean_measure(

@@ -44,8 +44,8 @@ class Layout:
     @classmethod
     def of(cls, schema: Schema) -> Layout:
         """The layout of a schema's encoded rows."""
-        if schema.modality != "table":
-            return cls(schema.modality, tuple(schema.shape))
+        if schema.form != "table":
+            return cls(schema.form, tuple(schema.shape))
         features = schema.features
         kinds = tuple(getattr(schema, "kinds", None) or (c.kind for c in features))
         sizes = getattr(schema, "cardinalities", None)

@@ -17,6 +17,8 @@ __all__ = ["Examples", "generated", "reconstructions"]
 
 ROWS = 8
 FIELDS = 16
+FAR = 0.5
+"""Another category, or half a standard deviation: from there on a reconstructed cell is marked."""
 REAL, MADE = "#333333", "#d55e00"
 
 
@@ -42,7 +44,7 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
     real = space.schema.decode(encoded.astype(np.float32))
     made = space.decode(np.asarray(space.latents.mean[rows]))
     chosen = tuple(int(row) for row in rows)
-    match space.schema.modality:
+    match space.schema.form:
         case "image":
             sheets = [("real", np.asarray(real)), ("reconstruction (generated)", np.asarray(made))]
             return Examples(chosen, pictures=tuple((name, image_sheet(images, len(rows))) for name, images in sheets))
@@ -53,8 +55,9 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
             ]
             return Examples(chosen, drawings=tuple(drawn))
         case "table":
-            missing = np.isnan(encoded)
-            return Examples(chosen, **_record_table(_columns(real), _columns(made), missing, chosen))
+            rebuilt = space.decode_encoded(np.asarray(space.latents.mean[rows]))
+            differs = np.abs(np.nan_to_num(encoded - rebuilt)) > FAR
+            return Examples(chosen, **_record_table(_columns(real), _columns(made), np.isnan(encoded), differs, chosen))
         case _:
             real_vectors, made_vectors = np.asarray(real), np.asarray(made)
             drawn = [
@@ -67,7 +70,7 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
 def generated(space: BaseSpace, count: int = ROWS) -> Examples:
     """Rows made by decoding draws from the prior, seed 0."""
     made = space.sample(count, seed=0)
-    match space.schema.modality:
+    match space.schema.form:
         case "image":
             return Examples((), pictures=(("generated", image_sheet(np.asarray(made), count)),))
         case "table":
@@ -82,19 +85,19 @@ def generated(space: BaseSpace, count: int = ROWS) -> Examples:
 
 
 def _record_table(
-    real: dict[str, list[Any]], made: dict[str, list[Any]], missing: npt.NDArray[np.bool_], rows: tuple[int, ...]
+    real: dict[str, list[Any]],
+    made: dict[str, list[Any]],
+    missing: npt.NDArray[np.bool_],
+    differs: npt.NDArray[np.bool_],
+    rows: tuple[int, ...],
 ) -> dict[str, Any]:
-    """Two lines a row, real above generated; a generated cell is marked where it differs by text from an observed
-    one."""
+    """Two lines a row, real above generated, with what differs marked. missing, differs: (rows, features)."""
     names = list(real)[:FIELDS]
     lines = []
     for place, row in enumerate(rows):
         shown = ["missing" if missing[place, f] else _text(real[name][place]) for f, name in enumerate(names)]
-        built = [_text(made[name][place]) for name in names]
-        lines.append(((f"{row}, real", False), *((cell, False) for cell in shown)))
-        lines.append(
-            ((f"{row}, generated", False), *((b, a not in (b, "missing")) for a, b in zip(shown, built, strict=True)))
-        )
+        built = [(_text(made[name][place]), bool(differs[place, f])) for f, name in enumerate(names)]
+        lines += [((f"{row}, real", False), *((cell, False) for cell in shown)), ((f"{row}, generated", False), *built)]
     return {"header": ("row", *names), "lines": tuple(lines)}
 
 
