@@ -86,7 +86,8 @@ def test_gaussian_matches_scipy_for_each_modality() -> None:
         likelihood.prepare(x)
         params = numbers(5, *layout.shape, seed=3)
         scale = likelihood.log_scale.exp().detach().numpy()
-        expected = stats.norm.logpdf(likelihood.intensity(x).numpy(), params.numpy(), scale)
+        mean = special.expit(params.numpy()) if layout.modality == "image" else params.numpy()
+        expected = stats.norm.logpdf(likelihood.intensity(x).numpy(), mean, scale)
         assert torch.allclose(
             likelihood.log_prob(params, x).detach(), torch.from_numpy(expected.reshape(5, -1).sum(1)).float(), rtol=1e-4
         )

@@ -57,13 +57,11 @@ def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
     if layout.modality == "signal":
         return "gaussian", "signals have a Gaussian likelihood with a learned scale a channel"
     ends = float(np.mean((rows <= 12) | (rows >= 243)))
-    if layout.shape[0] == 1 and ends > 0.999 and bool(np.isin(rows, (0, 255)).all()):
-        return "bernoulli", "every pixel is black or white, so the likelihood is Bernoulli"
+    # Continuous Bernoulli is at hand but no default: its density of exact black has no bound, and on MNIST it buys that
+    # with 185 nats of KL, where Bernoulli needs 26 for a smaller squared error (.0095 against .0195) and better
+    # neighbours (.967 against .930 at 8 epochs).
     if layout.shape[0] == 1 and ends >= 0.7:
-        return (
-            "continuous_bernoulli",
-            f"{100 * ends:.0f} % of the pixels are nearly black or white, so the likelihood is continuous Bernoulli",
-        )
+        return "bernoulli", f"{100 * ends:.0f} % of the pixels are nearly black or white, so the likelihood is Bernoulli"
     return "gaussian", "the pixels are grey levels or colours, so the likelihood is Gaussian with a learned scale"
 
 

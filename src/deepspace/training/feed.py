@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-__all__ = ["BlockFeed", "Feed", "TensorFeed", "make"]
+__all__ = ["BlockFeed", "Feed", "TensorFeed", "gather", "make", "read"]
 
 _POOL = 256 * 2**20  # bytes shuffled together, at most
 
@@ -113,20 +113,41 @@ class BlockFeed(Feed):
                 rest = pool[whole:].copy()
 
 
+def _whole_file(array: npt.NDArray[Any]) -> str | None:
+    """The file that ``array`` maps from its first row to its last, if it does."""
+    if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous:
+        return str(array.filename) if array.filename else None
+    return None
+
+
 def read(array: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
-    """A copy of some rows. A file mapped as a whole is read instead, so that its pages do not pile up in memory."""
-    whole = isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap) and array.flags.c_contiguous
-    if whole and array.filename:
-        start, stop, _ = rows.indices(len(array))
-        width = int(np.prod(array.shape[1:], dtype=np.int64))
-        flat = np.fromfile(
-            array.filename,
-            array.dtype,
-            count=max(0, stop - start) * width,
-            offset=array.offset + start * width * array.dtype.itemsize,
-        )
-        return flat.reshape(-1, *array.shape[1:])
-    return np.array(array[rows])
+    """A copy of some rows. A mapped file is read instead of looked at, so that its pages do not pile up in memory."""
+    file = _whole_file(array)
+    if file is None:
+        return np.array(array[rows])
+    start, stop, _ = rows.indices(len(array))
+    row = array.nbytes // max(1, len(array))
+    flat = np.fromfile(
+        file,
+        array.dtype,
+        count=max(0, stop - start) * (row // array.dtype.itemsize),
+        offset=array.offset + start * row,  # type: ignore[attr-defined]
+    )
+    return flat.reshape(-1, *array.shape[1:])
+
+
+def gather(array: npt.NDArray[Any], index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """A copy of the rows at sorted ``index``, read as ``read`` does."""
+    file = _whole_file(array)
+    if file is None:
+        return np.array(array[index])
+    out = np.empty((len(index), *array.shape[1:]), array.dtype)
+    row = array.nbytes // max(1, len(array))
+    with open(file, "rb", buffering=0) as stream:
+        for place, i in zip(out, index, strict=True):
+            stream.seek(array.offset + int(i) * row)  # type: ignore[attr-defined]
+            stream.readinto(memoryview(place).cast("B"))
+    return out
 
 
 def make(

@@ -151,8 +151,8 @@ class _Run:
         self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
         first = np.sort(np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE])
-        look = torch.from_numpy(np.array(self.array[first]))
-        self.judged = torch.from_numpy(np.array(self.array[held_out])) if len(held_out) else look
+        look = torch.from_numpy(feed.gather(self.array, first))
+        self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
         self.model.prepare(look.to(self.device))
