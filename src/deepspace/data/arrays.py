@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.data import files
 from deepspace.data.dataset import Source
 from deepspace.data.raw import Arrays
 from deepspace.errors import DataError
@@ -30,8 +31,6 @@ _MAIN_NAMES = (
     "features",
     "arr_0",
 )
-_MAX_ENTRY = 1 << 36
-_MAX_RATIO = 2000
 
 
 def read_npy(path: Path) -> npt.NDArray[Any]:
@@ -49,7 +48,7 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                if info.file_size > _MAX_ENTRY or info.file_size > _MAX_RATIO * max(info.compress_size, 1) + (1 << 20):
+                if info.file_size > max(files.MAX_RATIO * info.compress_size, files.FREE_BYTES):
                     raise DataError(
                         f"'{path.name}' holds '{info.filename}', which would unpack to {info.file_size:,} bytes from "
                         f"{info.compress_size:,}; refused as a possible archive bomb."
@@ -66,7 +65,7 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _why(path: Path, error: Exception) -> str:
     text = str(error)
-    if "allow_pickle" in text or "pickle" in text.lower() or "Object array" in text:
+    if "pickle" in text or "Python objects" in text:
         return (
             f"'{path.name}' holds Python objects, which would have to be unpickled and could run any code; save the "
             "numbers with numpy.save as a plain array, for instance numpy.stack(list_of_rows)."

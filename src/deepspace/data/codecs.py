@@ -124,7 +124,8 @@ class CategoryCodec:
         if self._lookup is not None and pa.types.is_integer(values.type) and not values.null_count:
             low, codes = self._lookup
             whole = values.to_numpy(zero_copy_only=False).astype(np.int64, copy=False)
-            return codes[np.clip(whole, low - 1, low + len(codes) - 2) - (low - 1)]
+            found: Encoded = codes[np.clip(whole, low - 1, low + len(codes) - 2) - (low - 1)]
+            return found
         if values.type != known.type:
             if _numeric(values.type) and _numeric(known.type):
                 values, known = values.cast(pa.float64()), known.cast(pa.float64())

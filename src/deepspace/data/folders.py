@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from deepspace.data.dataset import Source
-from deepspace.data.files import source_of
+from deepspace.data.files import MAX_RATIO, source_of
 from deepspace.data.pictures import SUFFIXES
 from deepspace.data.raw import Entry, ImageFiles
 from deepspace.errors import DataError
@@ -18,7 +18,7 @@ from deepspace.errors import DataError
 __all__ = ["read_folder", "read_zip"]
 
 _MAX_FILES = 5_000_000
-_MAX_ENTRY, _MAX_TOTAL, _MAX_RATIO = 512 << 20, 64 << 30, 1000
+_MAX_ENTRY, _MAX_TOTAL, _FREE = 512 << 20, 64 << 30, 16 << 20
 
 
 def read_folder(folder: Path, fingerprint: bool = True) -> ImageFiles | Path:
@@ -96,7 +96,7 @@ def read_zip(path: Path, fingerprint: bool = True) -> ImageFiles:
         if info.flag_bits & 1:
             raise DataError(f"'{path.name}' is encrypted; unpack it first.")
         total += info.file_size
-        bomb = info.file_size > _MAX_RATIO * max(info.compress_size, 1) and info.file_size > (1 << 20)
+        bomb = info.file_size > max(MAX_RATIO * info.compress_size, _FREE)
         if bomb or info.file_size > _MAX_ENTRY or total > _MAX_TOTAL:
             raise DataError(
                 f"'{path.name}' would unpack to {total:,} bytes or more ('{info.filename}' from {info.compress_size:,} "

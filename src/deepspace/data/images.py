@@ -304,7 +304,7 @@ def to_planes(
     array: npt.NDArray[Any], layout: str, shape: tuple[int, ...] | None, low: float, high: float
 ) -> npt.NDArray[np.uint8]:
     """(N, C, H, W) bytes; alpha is laid over white."""
-    array = np.asarray(array)
+    array = np.asanyarray(array)  # a memory map stays one
     if layout == "flat":
         side = _square(array.shape[1])
         if shape is not None and int(np.prod(shape)) == array.shape[1]:
@@ -333,7 +333,7 @@ def to_planes(
     if array.shape[1] == 4:
         alpha = array[:, 3:].astype(np.uint16)
         array = ((array[:, :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
-    return np.ascontiguousarray(array)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _square(pixels: int) -> tuple[int, int, int] | None:

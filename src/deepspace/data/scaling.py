@@ -15,6 +15,7 @@ __all__ = ["QuantileScale", "Scale", "StandardScale", "choose_scale", "scale_fro
 Floats = npt.NDArray[np.float64]
 
 KNOTS = 256
+OWNED = 0.9
 # A column keeps its straight line when it is roughly bell-shaped; beyond these its ranks are made normal instead.
 SKEW_LIMIT, KURTOSIS_LIMIT, SPIKE_LIMIT = 1.0, 3.0, 0.05
 _NORMAL = statistics.NormalDist()
@@ -135,8 +136,9 @@ def _quantile_scale(values: Floats, counts: npt.NDArray[Any]) -> QuantileScale:
         jump = np.isin(chosen, spikes)
     edge = 0.5 / n
     middle_p = ((below + above) / (2 * n))[chosen].clip(edge, 1 - edge)
-    lower_p = np.where(jump, (below / n)[chosen].clip(edge / 2, 1), middle_p)
-    upper_p = np.where(jump, (above / n)[chosen].clip(0, 1 - edge / 2), middle_p)
+    # A value owns most of its share, not all: what lies between two knots needs room between them.
+    lower_p = np.where(jump, middle_p + OWNED * ((below / n)[chosen].clip(edge / 2, 1) - middle_p), middle_p)
+    upper_p = np.where(jump, middle_p + OWNED * ((above / n)[chosen].clip(0, 1 - edge / 2) - middle_p), middle_p)
     lower, middle, upper = (_normal_quantile(p) for p in (lower_p, middle_p, upper_p))
     # Unit variance over the rows, not over the knots: every row falls on or near a knot of its own rank.
     encoded = np.interp(values, values[chosen], middle)

@@ -77,13 +77,15 @@ def sniff(text: str, name: str) -> Layout:
 def _split(line: str, delimiter: str, squeeze: bool) -> list[str]:
     if squeeze:
         return line.split()
+    if delimiter == " " and '"' not in line:
+        return line.split(" ")  # a run of blanks parts empty cells here; squeezed lines are tried beside it
     return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])]
 
 
 def _delimiter(lines: list[str]) -> tuple[str | None, bool]:
     """The delimiter that parts most lines into the same number (>= 2) of cells; a lone column of values needs none."""
     best: tuple[float, int, str, bool] = (0.0, 0, "", False)
-    for delimiter, squeeze in ((",", False), ("\t", False), (";", False), ("|", False), (" ", False), (" ", True)):
+    for delimiter, squeeze in ((",", False), ("\t", False), (";", False), ("|", False), (" ", True), (" ", False)):
         try:
             widths = Counter(len(_split(line, delimiter, squeeze)) for line in lines[:_SAMPLE_LINES])
         except csv.Error:
@@ -96,7 +98,8 @@ def _delimiter(lines: list[str]) -> tuple[str | None, bool]:
         if agree > best[0] + (0.05 if blank else 0.0) or (not blank and agree > best[0] - 0.05 and width > best[1]):
             best = (agree, width, delimiter, squeeze)
     if best[2]:
-        return best[2], best[3]
+        squeeze = best[3] and any(line != " ".join(line.split()) for line in lines)
+        return best[2], squeeze
     numbers = sum(bool(_NUMBER.fullmatch(line)) for line in lines)
     return (",", False) if numbers >= len(lines) - 1 and len(lines) > 1 else (None, False)
 
@@ -111,12 +114,12 @@ def _has_header(rows: list[list[str]]) -> bool:
         counting = all(numbered) and [cell.strip() for cell in first] in (
             [str(i) for i in range(len(first))], [str(i) for i in range(1, len(first) + 1)])  # fmt: skip
         return counting and len(first) > 2
-    if any(cell in NULLS[1:] for cell in first) or len(set(first)) < len(first) - len(first) // 10:
+    if any(cell in NULLS[1:] for cell in first):
         return False
     columns = list(zip(*rest, strict=True))
     if any(sum(bool(_NUMBER.fullmatch(c)) for c in column) > 0.5 * len(column) for column in columns):
         return True
-    return not any(cell in column for cell, column in zip(first, columns, strict=True))
+    return len(set(first)) == len(first) and not any(c in column for c, column in zip(first, columns, strict=True))
 
 
 def read_text(path: Path, fingerprint: bool = True) -> Frame:
