@@ -1,0 +1,136 @@
+/** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
+
+import type { ColumnInfo, Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
+import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
+
+const KINDS = 6;
+const SIDE = 16;
+const LENGTH = 96;
+
+/** Deterministic noise in 0..1. */
+function noise(i: number): number {
+  const s = Math.sin(i * 127.1 + 311.7) * 43758.5453;
+  return s - Math.floor(s);
+}
+
+function normal(i: number): number {
+  return Math.sqrt(-2 * Math.log(noise(i) + 1e-9)) * Math.cos(2 * Math.PI * noise(i + 0.5));
+}
+
+export class FixtureBackend implements Backend {
+  private readonly places: Float32Array;
+  private readonly kinds: Uint8Array;
+
+  constructor(
+    private readonly modality: string,
+    private readonly n = 1200,
+    private readonly fitting = false,
+  ) {
+    this.places = new Float32Array(n * 2);
+    this.kinds = new Uint8Array(n);
+    for (let i = 0; i < n; i++) {
+      const k = Math.floor(noise(i + 9000) * KINDS);
+      const a = (k / KINDS) * 2 * Math.PI;
+      this.kinds[i] = k;
+      this.places[2 * i] = Math.cos(a) * 4 + normal(i * 3.1) * (0.7 + 0.1 * k);
+      this.places[2 * i + 1] = Math.sin(a) * 3 + normal(i * 5.7 + 1) * 0.7;
+    }
+  }
+
+  async session(): Promise<Session> {
+    const phase = this.fitting ? "training" : "ready";
+    return { phase, name: `fixture ${this.modality}`, modality: this.modality, version: "fixture", notes: [], canStop: true };
+  }
+
+  private columns(): ColumnInfo[] {
+    const base = { role: "metadata", categories: null, counts: null, missing: 0 };
+    const counts = new Array<number>(KINDS).fill(0);
+    for (const k of this.kinds) counts[k]!++;
+    return [
+      { ...base, index: 0, name: "kind", kind: "categorical", role: "target", group: "column", encoding: "u8", categories: [..."abcdef"], counts, minimum: null, maximum: null },
+      { ...base, index: 1, name: "height", kind: "numeric", group: "column", encoding: "f32", minimum: -6, maximum: 6 },
+      { ...base, index: 2, name: "reconstruction_error", kind: "numeric", role: "figure", group: "figure", encoding: "f32", minimum: 0, maximum: 1 },
+    ];
+  }
+
+  async space(): Promise<SpaceInfo> {
+    const item: SpaceInfo["item"] =
+      this.modality === "image" ? { modality: "image", width: SIDE, height: SIDE, channels: 1 }
+      : this.modality === "signal" ? { modality: "signal", channels: 2, length: LENGTH, channelNames: ["left", "right"] }
+      : this.modality === "table" ? { modality: "table", fields: [{ name: "age", kind: "integer" }, { name: "income", kind: "numeric" }, { name: "housing", kind: "categorical" }] }
+      : { modality: "vector", dim: 64 };
+    return {
+      name: `fixture ${this.modality}`, modality: this.modality, n: this.n, latentDim: 8, columns: this.columns(), item,
+      map: { bounds: [-7, -6, 7, 6], trustworthiness: 0.968, continuity: 0.981, n: 1000, k: 15 },
+      health: [], source: "made up in the page", notes: [], measures: {}, sprites: null, defaultColour: 0,
+    };
+  }
+
+  async positions() { return this.places.slice(); }
+
+  async column(info: ColumnInfo): Promise<ColumnData> {
+    if (info.index === 0) return this.kinds.slice();
+    return Float32Array.from({ length: this.n }, (_, i) => (info.index === 1 ? this.places[2 * i + 1]! : noise(i)));
+  }
+
+  private at(x: number, y: number): Content {
+    if (this.modality === "image") {
+      const pixels = new Uint8Array(SIDE * SIDE);
+      for (let p = 0; p < pixels.length; p++) {
+        const [u, v] = [(p % SIDE) / SIDE - 0.5, Math.floor(p / SIDE) / SIDE - 0.5];
+        pixels[p] = 255 * Math.exp(-(((Math.hypot(u * (1 + x / 9), v) - 0.22 - y / 40) * 12) ** 2));
+      }
+      return { kind: "image", width: SIDE, height: SIDE, channels: 1, pixels };
+    }
+    if (this.modality === "signal") {
+      const line = (c: number) => Float32Array.from({ length: LENGTH }, (_, t) => Math.sin(t / (5 + x / 2) + c) * (2 + y / 4));
+      return { kind: "signal", channels: 2, length: LENGTH, lines: [line(0), line(1)] };
+    }
+    const fields = [
+      { name: "age", value: String(Math.round(45 + x * 4)), kind: "integer" },
+      { name: "income", value: (30000 + y * 3000).toFixed(0), kind: "numeric" },
+      { name: "housing", value: x > 0 ? "own" : "rent", kind: "categorical" },
+    ];
+    return this.modality === "table" ? { kind: "table", fields } : { kind: "vector", note: "The nearest real items stand for it.", fields };
+  }
+
+  private near(x: number, y: number, k: number) {
+    const all = Array.from({ length: this.n }, (_, index) => ({
+      index, distance: Math.hypot(this.places[2 * index]! - x, this.places[2 * index + 1]! - y),
+    }));
+    return all.sort((a, b) => a.distance - b.distance).slice(0, k);
+  }
+
+  async content(index: number) { return this.at(this.places[2 * index]!, this.places[2 * index + 1]!); }
+
+  async item(index: number): Promise<Item> {
+    const [x, y] = [this.places[2 * index]!, this.places[2 * index + 1]!];
+    return {
+      index, real: this.at(x, y), reconstruction: this.at(x * 0.95, y * 0.95), neighbours: this.near(x, y, 9).slice(1),
+      densityPercentile: 62, reconstructionError: 0.12, x, y, label: "abcdef"[this.kinds[index]!]!,
+      fields: [{ name: "kind", value: "abcdef"[this.kinds[index]!]! }],
+    };
+  }
+
+  sprite(): string { return ""; }
+
+  connect(handlers: LiveHandlers): Live {
+    void this.session().then((session) => {
+      handlers.connected(true);
+      handlers.session(session);
+    });
+    return {
+      decode: (id, x, y, detail) => {
+        const neighbours = this.near(x, y, 8);
+        const nearest = neighbours[0]!;
+        const decoded: Decoded = {
+          id, x, y, content: this.at(x, y), nearest, densityPercentile: 100 * Math.exp(-nearest.distance * 3),
+          hasData: nearest.distance < 0.8, uncertainty: null, neighbours: detail ? neighbours : null, differs: null,
+        };
+        setTimeout(() => handlers.decoded(decoded), 3);
+      },
+      stop: () => undefined,
+      close: () => undefined,
+    };
+  }
+}

@@ -1,0 +1,62 @@
+/** The keyboard, for everything that the pointer can do on the map. */
+
+import type { MapController } from "./map/controller";
+import type { Explorer } from "./state.svelte";
+
+const STEP = 12;
+const STRIDE = 60;
+const ARROWS: Record<string, [number, number]> = {
+  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1],
+};
+
+function writing(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.closest("input, select, textarea, [contenteditable], [role=listbox]") !== null;
+}
+
+export function onKey(event: KeyboardEvent, explorer: Explorer, map: MapController | null): void {
+  if (event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+  if (explorer.help && event.key !== "?" && event.key !== "Escape") return;
+  if (press(event, explorer, map)) event.preventDefault();
+}
+
+/** True when the key meant something here. */
+function press(event: KeyboardEvent, explorer: Explorer, map: MapController | null): boolean {
+  const arrow = ARROWS[event.key];
+  if (arrow && map && explorer.ready) {
+    step(arrow, event.shiftKey ? STRIDE : STEP, explorer, map);
+    return true;
+  }
+  switch (event.key.length === 1 ? event.key.toLowerCase() : event.key) {
+    case "Enter": {
+      // On a button, Enter presses the button.
+      if ((event.target as HTMLElement).closest?.("button, a, [tabindex='0']") || !explorer.ready) return false;
+      const row = explorer.hover >= 0 ? explorer.hover : (explorer.decoded?.nearest.index ?? -1);
+      if (row >= 0) void explorer.pin(row);
+      return row >= 0;
+    }
+    case "Escape": explorer.escape(); return true;
+    case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
+    case "i": explorer.pictures = !explorer.pictures; return true;
+    case "d": explorer.toggleTheme(); return true;
+    case "?": explorer.help = !explorer.help; return true;
+    case "[": explorer.left = !explorer.left; return true;
+    case "]": explorer.right = !explorer.right; return true;
+    case "0": map?.fit(); return true;
+    case "+": case "=": map?.zoomAt(map.view.width / 2, map.view.height / 2, 1.5); return true;
+    case "-": map?.zoomAt(map.view.width / 2, map.view.height / 2, 1 / 1.5); return true;
+    default: return false;
+  }
+}
+
+function step([dx, dy]: [number, number], pixels: number, explorer: Explorer, map: MapController): void {
+  const { view } = map;
+  const bounds = explorer.grid!.bounds;
+  const from = explorer.place ?? { x: (bounds[0] + bounds[2]) / 2, y: (bounds[1] + bounds[3]) / 2 };
+  const x = from.x + (dx * pixels) / view.scale;
+  const y = from.y + (dy * pixels) / view.scale;
+  explorer.held = false;
+  explorer.keyboard = true;
+  explorer.hover = explorer.grid!.nearest(x, y, 16 / view.scale, (i) => explorer.counts(i));
+  explorer.lookAt(x, y);
+  map.reveal(x, y);
+}

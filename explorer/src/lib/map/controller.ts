@@ -1,0 +1,169 @@
+/** Draws the map when something changed: points below, marks above, and moves between views. */
+
+import type { Bounds } from "../protocol";
+import { readTheme, type Theme } from "./colour";
+import { drawMarks, type Marks } from "./overlay";
+import type { Pictures } from "./pictures";
+import { pointLook, type MapRenderer, type Palette } from "./renderer";
+import { View, type Insets } from "./view";
+import { WebGLRenderer } from "./webgl";
+
+const MOVE = 400;
+
+const ease = (t: number): number => (t < 0.5 ? 4 * t ** 3 : 1 - (-2 * t + 2) ** 3 / 2);
+
+export class MapController {
+  readonly view = new View();
+  readonly renderer: MapRenderer;
+  theme: Theme;
+  marks: Marks = { hover: null, pinned: null, neighbours: [], place: null, lasso: null, labels: null };
+  pictures: Pictures | null = null;
+  /** Called after each drawn frame: things that follow the view, such as the card at the pointer. */
+  onDraw: (() => void) | null = null;
+  frames = 0;
+  private readonly pen: CanvasRenderingContext2D;
+  private n = 0;
+  private bounds: Bounds = [-1, -1, 1, 1];
+  private queued = 0;
+  private arrivedAt = -Infinity;
+  private duration = MOVE;
+  private flight: { from: [number, number, number]; to: { cx: number; cy: number; scale: number }; at: number } | null = null;
+  private ratio = 1;
+
+  constructor(
+    points: HTMLCanvasElement,
+    private readonly overlay: HTMLCanvasElement,
+    private readonly insets: () => Insets,
+  ) {
+    this.renderer = new WebGLRenderer(points, () => this.redraw());
+    this.pen = overlay.getContext("2d")!;
+    this.theme = readTheme(overlay.parentElement ?? document.body);
+  }
+
+  private get still(): boolean {
+    return matchMedia("(prefers-reduced-motion: reduce)").matches;
+  }
+
+  resize(width: number, height: number, ratio: number): void {
+    const first = this.view.width <= 1;
+    const [x, y] = [this.view.cx, this.view.cy];
+    Object.assign(this.view, { width, height });
+    this.ratio = ratio;
+    this.renderer.resize(width, height, ratio);
+    this.overlay.width = Math.round(width * ratio);
+    this.overlay.height = Math.round(height * ratio);
+    if (first) this.fit(false);
+    else Object.assign(this.view, { cx: x, cy: y, home: this.view.fitted(this.bounds, this.insets()).scale });
+    this.draw(performance.now());
+  }
+
+  /** New places. With `animate`, points that were there move over. */
+  setPoints(positions: Float32Array, bounds: Bounds, animate: boolean, refit: boolean): void {
+    const first = this.n === 0;
+    this.n = positions.length >> 1;
+    this.bounds = bounds;
+    this.renderer.setPoints(positions, animate);
+    const now = performance.now();
+    this.duration = animate && !this.still ? MOVE : 0;
+    this.arrivedAt = now;
+    if (refit) this.fit(!first && !this.still);
+    this.redraw();
+  }
+
+  setColours(codes: Uint8Array, palette: Palette): void {
+    this.renderer.setColours(codes, palette);
+    this.redraw();
+  }
+
+  setContext(context: Uint8Array | null): void {
+    this.renderer.setContext(context);
+    this.redraw();
+  }
+
+  retheme(): void {
+    this.theme = readTheme(this.overlay.parentElement ?? document.body);
+    this.redraw();
+  }
+
+  fit(animate = true): void {
+    const to = this.view.fitted(this.bounds, this.insets());
+    this.view.home = to.scale;
+    if (animate && !this.still) {
+      this.flight = { from: [this.view.cx, this.view.cy, this.view.scale], to, at: performance.now() };
+    } else {
+      this.flight = null;
+      Object.assign(this.view, to);
+    }
+    this.redraw();
+  }
+
+  /** Bring a place into sight, when it is not, without changing the zoom. */
+  reveal(x: number, y: number, margin = 40): void {
+    const [px, py] = this.view.toScreen(x, y);
+    const inset = this.insets();
+    const [left, right] = [inset.left + margin, this.view.width - inset.right - margin];
+    const [top, bottom] = [inset.top + margin, this.view.height - inset.bottom - margin];
+    const dx = px < left ? left - px : px > right ? right - px : 0;
+    const dy = py < top ? top - py : py > bottom ? bottom - py : 0;
+    if (!dx && !dy) return;
+    this.flight = null;
+    this.view.pan(dx, dy);
+    this.redraw();
+  }
+
+  pan(dx: number, dy: number): void {
+    this.flight = null;
+    this.view.pan(dx, dy);
+    this.redraw();
+  }
+
+  zoomAt(px: number, py: number, factor: number): void {
+    this.flight = null;
+    this.view.zoomAt(px, py, factor);
+    this.redraw();
+  }
+
+  redraw(): void {
+    this.queued ||= requestAnimationFrame((now) => {
+      this.queued = 0;
+      this.draw(now);
+    });
+  }
+
+  get look() {
+    return pointLook(this.n, this.view);
+  }
+
+  private fly(now: number): void {
+    if (!this.flight) return;
+    const t = Math.min(Math.max((now - this.flight.at) / MOVE, 0), 1);
+    const e = ease(t);
+    const { from, to } = this.flight;
+    this.view.cx = from[0] + (to.cx - from[0]) * e;
+    this.view.cy = from[1] + (to.cy - from[1]) * e;
+    this.view.scale = from[2] * (to.scale / from[2]) ** e;
+    if (t >= 1) this.flight = null;
+    else this.redraw();
+  }
+
+  private draw(now: number): void {
+    this.fly(now);
+    const t = this.duration ? Math.min(Math.max((now - this.arrivedAt) / this.duration, 0), 1) : 1;
+    const { ground, context } = this.theme;
+    const unit = (c: [number, number, number]): [number, number, number] => [c[0] / 255, c[1] / 255, c[2] / 255];
+    const look = { ...this.look, ground: unit(ground), context: unit(context) };
+    this.renderer.draw(this.view, look, ease(t));
+    if (t < 1) this.redraw();
+    this.pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    this.pen.clearRect(0, 0, this.view.width, this.view.height);
+    this.pictures?.draw(this.pen, this.view, this.theme);
+    drawMarks(this.pen, this.view, this.theme, this.marks, look.size);
+    this.frames++;
+    this.onDraw?.();
+  }
+
+  destroy(): void {
+    cancelAnimationFrame(this.queued);
+    this.renderer.destroy();
+  }
+}

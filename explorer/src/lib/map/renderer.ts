@@ -1,0 +1,40 @@
+/** What the map asks of whatever draws its points. */
+
+import type { View } from "./view";
+
+/** 256 colours as RGBA bytes; a point's code says which one it has. */
+export type Palette = Uint8Array;
+
+export interface Look {
+  /** Diameter in CSS pixels. */
+  size: number;
+  opacity: number;
+  /** 0..1, RGB. */
+  ground: [number, number, number];
+  context: [number, number, number];
+}
+
+export interface MapRenderer {
+  /** x and y of each point. With `keep`, points move from where they are when `progress` is drawn from 0 to 1. */
+  setPoints(positions: Float32Array, keep: boolean): void;
+  setColours(codes: Uint8Array, palette: Palette): void;
+  /** 1 for each point that is context only, or null when none is. */
+  setContext(context: Uint8Array | null): void;
+  resize(width: number, height: number, ratio: number): void;
+  /** `progress` 0..1: how far points have come from their old places. */
+  draw(view: View, look: Look, progress: number): void;
+  destroy(): void;
+}
+
+/** WebGL2 is missing or switched off. */
+export class NoWebGL extends Error {}
+
+/** Smaller and fainter the more there are, larger the nearer one looks. */
+export function pointLook(n: number, view: View): { size: number; opacity: number } {
+  const area = view.width * view.height;
+  const room = Math.sqrt(area / Math.max(n, 1));
+  const base = Math.min(Math.max(room * 0.19, 1.6), 7);
+  const size = Math.min(base * Math.max(view.zoom, 0.6) ** 0.4, 16);
+  const opacity = n < 3000 ? 0.92 : n < 30000 ? 0.8 : Math.min(0.62 + 0.1 * Math.log2(Math.max(view.zoom, 1)), 0.9);
+  return { size, opacity };
+}

@@ -1,0 +1,53 @@
+/** A read-only window into the page for tests: `window.__deepspace`. */
+
+import type { MapController } from "./map/controller";
+import { slotColour } from "./map/colour";
+import type { Content } from "./protocol";
+import type { Explorer } from "./state.svelte";
+
+function flat(content: Content | undefined): unknown {
+  if (!content) return null;
+  if (content.kind === "image") return { ...content, pixels: [...content.pixels] };
+  if (content.kind === "signal") return { ...content, lines: content.lines.map((l) => [...l]) };
+  return content;
+}
+
+export function expose(explorer: Explorer, map: () => MapController | null): void {
+  const hook = {
+    get phase() { return explorer.phase; },
+    get ready() { return explorer.ready; },
+    get connected() { return explorer.connected; },
+    get theme() { return document.documentElement.dataset.theme ?? "auto"; },
+    get colour() { return explorer.colour.info?.name ?? null; },
+    get legend() {
+      const now = explorer.colour.colouring;
+      return now?.kind === "categorical" ? now.entries.map((e) => ({ label: e.label, count: e.count, css: slotColour(e.slot) })) : null;
+    },
+    get counted() { return explorer.colour.counted; },
+    get selection() { return explorer.colour.selection ? [...explorer.colour.selection] : null; },
+    get hover() { return explorer.hover; },
+    get place() { return explorer.place; },
+    get decodes() { return explorer.decodes; },
+    get decoded() { return explorer.decoded && { ...explorer.decoded, content: flat(explorer.decoded.content) }; },
+    get detail() { return explorer.detail && { ...explorer.detail, content: flat(explorer.detail.content) }; },
+    get pinned() {
+      const item = explorer.pinned;
+      return item && { ...item, real: flat(item.real), reconstruction: flat(item.reconstruction) };
+    },
+    get preview() {
+      const preview = explorer.training.preview;
+      return preview && { epoch: preview.epoch, n: preview.n };
+    },
+    get history() { return explorer.training.history; },
+    get frames() { return map()?.frames ?? 0; },
+    get zoom() { return map()?.view.zoom ?? 1; },
+    get pointSize() { return map()?.look.size ?? 0; },
+    positionOf(row: number) {
+      const p = explorer.positions;
+      return p ? [p[2 * row], p[2 * row + 1]] : null;
+    },
+    toScreen(x: number, y: number) { return map()?.view.toScreen(x, y) ?? null; },
+    toWorld(px: number, py: number) { return map()?.view.toWorld(px, py) ?? null; },
+  };
+  Object.defineProperty(window, "__deepspace", { value: Object.freeze(hook) });
+}
