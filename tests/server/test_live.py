@@ -84,7 +84,7 @@ def test_messages_that_make_no_sense_are_answered_and_forgiven(running: Start, s
 
 
 class SlowSpace(FakeSpace):
-    """Its decoder waits until it is let go, and keeps the places it was asked for."""
+    """After the two decodes that warm it up, its decoder waits until it is let go."""
 
     def __init__(self) -> None:
         grey = image_space(200)
@@ -92,8 +92,9 @@ class SlowSpace(FakeSpace):
         self.go, self.began = threading.Event(), threading.Event()
 
     def decode_encoded(self, z: np.ndarray) -> np.ndarray:
-        self.began.set()
-        assert self.go.wait(20)
+        if len(self.decodes) >= 2:
+            self.began.set()
+            assert self.go.wait(20)
         return super().decode_encoded(z)
 
 
@@ -121,7 +122,7 @@ def test_a_newer_request_replaces_one_that_has_not_begun(running: Start) -> None
         space.go.set()
         ids = [unpack(live.recv(timeout=10))[0]["id"] for _ in range(2)]
     assert ids == [0, 49]
-    assert space.decodes == [1, 1]
+    assert space.decodes[2:] == [1, 1]
 
 
 def test_requests_of_several_clients_are_one_batch(running: Start) -> None:
@@ -139,7 +140,7 @@ def test_requests_of_several_clients_are_one_batch(running: Start) -> None:
             assert json.loads(client.recv(timeout=10))["type"] == "error"
         space.go.set()
         answers = [unpack(client.recv(timeout=10)) for client in clients]
-    assert space.decodes == [1, 8]
+    assert space.decodes[2:] == [1, 8]
     assert [header["id"] for header, _ in answers] == [100, *range(8)]
     for n, (header, payload) in enumerate(answers[1:]):
         alone = space._flat(space.map.inverse_transform(space.map.positions[n : n + 1])).reshape(16, 16)

@@ -13,8 +13,8 @@ from deepspace.errors import SpaceError
 if TYPE_CHECKING:
     from deepspace.api import Space
     from deepspace.data import Dataset
-    from deepspace.models import LatentModel
-    from deepspace.training import Progress
+    from deepspace.models import VAE, LatentModel
+    from deepspace.training import Progress, TrainConfig
 
 __all__ = ["RESUME", "FitOptions", "default_output", "is_space", "show", "suffixed"]
 
@@ -79,6 +79,28 @@ class FitOptions:
             "image_size": self.image_size,
         }
 
+    def _model(self) -> VAE | None:
+        """None unless something was asked for: data that cannot be used is refused before torch is imported."""
+        if self.latent_dim is None:
+            return None
+        from deepspace.models import VAE
+
+        return VAE(latent_dim=self.latent_dim)
+
+    def _training(self) -> TrainConfig | None:
+        chosen = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "max_seconds": self.max_seconds,
+            "threads": self.threads,
+        }
+        asked = {name: value for name, value in chosen.items() if value is not None}
+        if not asked:
+            return None
+        from deepspace.training import TrainConfig
+
+        return TrainConfig(**asked)
+
     def fit(
         self,
         *,
@@ -89,8 +111,6 @@ class FitOptions:
     ) -> Space:
         """Reads the data and shows what was made of it, trains, builds the space and saves it."""
         from deepspace.api import fit
-        from deepspace.models import VAE
-        from deepspace.training import TrainConfig
 
         def read(dataset: Dataset) -> None:
             show(dataset)
@@ -100,12 +120,10 @@ class FitOptions:
         return fit(
             self.data,
             **self.reading(),
-            model=VAE(latent_dim=self.latent_dim),
+            model=self._model(),
             path=self.output,
             seed=self.seed,
-            training=TrainConfig(
-                epochs=self.epochs, batch_size=self.batch_size, max_seconds=self.max_seconds, threads=self.threads
-            ),
+            training=self._training(),
             on_progress=on_progress,
             on_dataset=read,
             on_epoch=on_epoch,

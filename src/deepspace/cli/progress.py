@@ -58,8 +58,6 @@ def describe(progress: Progress) -> str:
     left = duration(progress.seconds_left)
     if left:
         parts.append(f"{left} left")
-    if progress.message:
-        parts.append(progress.message)
     return ", ".join(parts)
 
 
@@ -68,54 +66,69 @@ class FitDisplay:
 
     def __init__(self) -> None:
         self._fancy = sys.stderr.isatty()
+        self._live: Any = None
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
         self._phase = ""
+        self._message = ""
+        self._detail = ""
         self._said = 0.0
 
     def __enter__(self) -> FitDisplay:
         if self._fancy:
+            from rich.live import Live
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+            out = console()
             self._bars = Progress(
                 TextColumn("{task.description:<16}", markup=False),
-                BarColumn(bar_width=24),
+                BarColumn(bar_width=32),
                 TaskProgressColumn(),
-                TextColumn("{task.fields[detail]}", markup=False),
-                console=console(),
-                refresh_per_second=4,
+                console=out,
             )
-            self._bars.start()
+            self._live = Live(self._bars, console=out, refresh_per_second=8)
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
 
     def __call__(self, progress: Progress) -> None:
         title = _TITLES.get(progress.phase)
         if title is None:
             return
+        if progress.message and progress.message != self._message:
+            self._message = progress.message
+            say(progress.message)
         if self._fancy:
             self._draw(title, progress)
         else:
             self._print(title, progress)
 
     def _draw(self, title: str, progress: Progress) -> None:
-        bars = self._bars
-        if bars is None:
+        from rich.console import Group
+        from rich.text import Text
+
+        bars, live = self._bars, self._live
+        if live is None:
             return
         if progress.phase != self._phase and self._phase in self._tasks:
             bars.update(self._tasks[self._phase], completed=1.0)
-        self._phase = progress.phase
-        if title and progress.phase not in self._tasks:
-            self._tasks[progress.phase] = bars.add_task(title, total=1.0, detail="")
-        bars.update(self._tasks[progress.phase], completed=progress.fraction, detail=describe(progress))
+            if self._phase == "training":
+                say(self._detail)
+        self._phase, self._detail = progress.phase, describe(progress)
+        if progress.phase not in self._tasks:
+            self._tasks[progress.phase] = bars.add_task(title, total=1.0)
+        bars.update(self._tasks[progress.phase], completed=progress.fraction)
+        live.update(Group(bars, Text(self._detail, overflow="fold")))
 
     def _print(self, title: str, progress: Progress) -> None:
+        if progress.phase == "loading":
+            return
         now = time.monotonic()
         last = progress.fraction >= 1.0 and progress.phase == "training"
         if progress.phase == self._phase and not last and now - self._said < _QUIET_SECONDS:

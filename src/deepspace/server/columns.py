@@ -112,7 +112,12 @@ def _range(values: npt.NDArray[Any]) -> tuple[float | None, float | None, int]:
     """Minimum and maximum of the finite values, and how many are missing."""
     missing = int(np.isnan(values).sum())
     finite = values[np.isfinite(values)] if not np.isfinite(values).all() else values
-    return (float(finite.min()), float(finite.max()), missing) if finite.size else (None, None, missing)
+    return (_shortest(finite.min()), _shortest(finite.max()), missing) if finite.size else (None, None, missing)
+
+
+def _shortest(value: np.floating[Any]) -> float:
+    """The shortest decimal that is this float32: 4.3, not 4.300000190734863."""
+    return float(str(np.float32(value)))
 
 
 class Columns:

@@ -19,6 +19,7 @@ from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, p
 if TYPE_CHECKING:
     from deepspace.server.session import Session
     from deepspace.server.view import Views
+    from deepspace.space import BaseSpace
 
 __all__ = ["Hub", "decode"]
 
@@ -88,6 +89,7 @@ class Hub:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode")
         self._task: asyncio.Task[None] | None = None
         self._work = asyncio.Event()
+        self._warm: BaseSpace | None = None
 
     # Lifetime
 
@@ -101,6 +103,7 @@ class Hub:
 
         self._forget = self.session.listen(changed)
         self._task = asyncio.create_task(self._answer())
+        self._session_changed()
 
     async def close(self) -> None:
         self._forget()
@@ -111,9 +114,23 @@ class Hub:
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     def _session_changed(self) -> None:
+        space = self.session.space
+        if space is not None and space is not self._warm:
+            self._warm = space
+            self._worker.submit(self._warm_up, space)
         for connection in self.connections:
             connection.session_changed = True
             connection.wake.set()
+
+    def _warm_up(self, space: BaseSpace) -> None:
+        """Loads what the first decode would otherwise wait for: model, map, indices, and the columns' descriptions."""
+        try:
+            x, y = (float(v) for v in np.asarray(space.map.positions[0]))
+            items = self.views.of(space).items
+            for detail in (False, True):
+                decode(items, [DecodeRequest(type="decode", id=0, x=x, y=y, detail=detail)])
+        except Exception:
+            log.exception("the first decode failed")
 
     # Answering
 
