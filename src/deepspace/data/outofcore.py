@@ -51,7 +51,7 @@ def build_batches(raw: Batches, options: Options) -> Dataset:
             path.unlink(missing_ok=True)
     notes += [*found, f"the table is read from disk in batches and encoded into '{folder}'."]
     rows = pa.ipc.open_file(pa.memory_map(str(rows_path))).read_all()
-    return Dataset(inferred, np.load(array_path, mmap_mode="r"), rows, raw.source, tuple(notes))
+    return Dataset(inferred, np.load(array_path, mmap_mode="r", allow_pickle=False), rows, raw.source, tuple(notes))
 
 
 def _write(raw: Batches, schema: pa.Schema, inferred: TableSchema, count: int, array: Path, rows: Path) -> None:
