@@ -57,8 +57,20 @@ page: setup
 page-check: setup
 	$(BIN)/python hatch_build.py --check
 
-bench: setup
-	@echo "bench not wired yet"
+# Peers are installed beside the project, never into it. Their environment reads the project's packages through a .pth
+# file, and --no-deps keeps it from bringing a torch of its own.
+BENCH := benchmarks/.venv
+
+bench: $(BENCH)/.installed
+	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \
+		echo "== $$script"; OMP_NUM_THREADS=1 $(BENCH)/bin/python $$script $(ARGS); done
+
+$(BENCH)/.installed: benchmarks/requirements.txt $(VENV)/.installed
+	@test -x $(BENCH)/bin/python || $(BIN)/python -m venv $(BENCH)
+	@site() { $$1 -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }; \
+		printf '%s\n' "$$(site $(BIN)/python)" "$(CURDIR)/src" > "$$(site $(BENCH)/bin/python)/project.pth"
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
+	@touch $@
 
 docs: setup
 	$(BIN)/python docs/generate.py
