@@ -257,3 +257,35 @@ def test_decode_rounds_and_clips():
     out = schema.decode(wild)
     assert out.dtype == np.uint8
     assert out[0, 0, :4].tolist() == [0, 13, 0, 255]
+
+
+def test_folders_of_splits_are_not_classes(folder: Path, tmp_path: Path):
+    root = tmp_path / "all"
+    for split in ("train", "test"):
+        for path in folder.rglob("*.png"):
+            (root / split / path.parent.name).mkdir(parents=True, exist_ok=True)
+            (root / split / path.parent.name / path.name).write_bytes(path.read_bytes())
+    dataset = load(root)
+    assert set(dataset.rows["class"].to_pylist()) == {"cat", "dog"}
+    assert dataset.rows["split"].to_pylist() == ["test"] * 8 + ["train"] * 8
+    assert dataset.schema.target is not None
+    assert dataset.schema.target.name == "class"
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_csv_of_pixels(tmp_path: Path, header: bool, place: str):
+    digits = load_digits()
+    pixels, label = digits.data[:200].astype(int), digits.target[:200]
+    body = np.column_stack([label, pixels] if place == "first" else [pixels, label])
+    names = [f"pixel{i}" for i in range(64)]
+    names = ["label", *names] if place == "first" else [*names, "label"]
+    path = tmp_path / "digits.csv"
+    np.savetxt(path, body, "%d", ",", header=",".join(names) if header else "", comments="")
+    dataset = load(path)
+    assert dataset.schema.modality == "image"
+    assert dataset.array.shape == (200, 1, 8, 8)
+    np.testing.assert_array_equal(dataset.array[:, 0], np.rint(digits.images[:200] * 255 / 16))
+    assert dataset.rows["label"].to_pylist() == label.tolist()
+    np.testing.assert_array_equal(dataset.schema.encode(path), dataset.array)
+    np.testing.assert_array_equal(np.concatenate(list(stream(path, dataset.schema, rows=64))), dataset.array)

@@ -163,3 +163,17 @@ def test_memory_does_not_grow_with_rows(tmp_path: Path):
         peaks.append(int(subprocess.run(run, capture_output=True, text=True, check=True).stdout) / 1024)
     rows_more = 30 * 50_000 * 8 * (8 + 4) / 2**20  # what holding the extra rows and their codes would take
     assert peaks[1] - peaks[0] < 0.35 * rows_more, peaks
+
+
+@pytest.mark.parametrize("shape", [(300, 6), (300, 3, 40), (300, 16, 16), (300, 12, 12, 3)])
+def test_arrays_beyond_the_budget_lie_in_a_file(tmp_path: Path, shape: tuple[int, ...]):
+    g = np.random.default_rng(0)
+    picture = len(shape) == 4 or shape[-1] == 16
+    array = g.integers(0, 256, shape).astype(np.uint8) if picture else np.cumsum(g.normal(size=shape), axis=-1)
+    np.save(tmp_path / "x.npy", array)
+    whole = load(tmp_path / "x.npy", memory_budget=1 << 30)
+    parts = load(tmp_path / "x.npy", memory_budget=10, workdir=tmp_path / "w")
+    assert parts.memory_mapped
+    assert not parts.array.flags.writeable
+    assert parts.schema == whole.schema
+    np.testing.assert_array_equal(parts.array, whole.array)

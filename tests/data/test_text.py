@@ -118,3 +118,20 @@ def test_ucr_rows_are_signals(tmp_path: Path):
     assert dataset.schema.modality == "signal"
     assert dataset.array.shape == (30, 1, 50)
     assert dataset.rows["label"].to_pylist()[:3] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("cell", "value"), [("$1,234.50", 1234.5), ("12 %", 12.0), ("3 €", 3.0), ("1,000,000", 1e6)])
+def test_amounts_with_signs_are_numbers(tmp_path: Path, cell: str, value: float):
+    path = tmp_path / "t.csv"
+    path.write_text("a\tx\n" + f"{cell}\t1\n" + "\n".join(f"${i * 7 % 31}\t{i}.5" for i in range(40)))
+    dataset = load(path, target="none")
+    assert dataset.rows["a"][0].as_py() == value
+    assert any("without the signs" in note for note in dataset.notes)
+
+
+def test_codes_keep_their_leading_zeros(tmp_path: Path):
+    path = tmp_path / "t.csv"
+    path.write_text("zip,x\n" + "\n".join(f"{['01067', '99084', '10115'][i % 3]},{i * 3 % 7}.5" for i in range(60)))
+    dataset = load(path, target="none")
+    assert dataset.schema.features[0].categories == ("01067", "10115", "99084")
+    assert dataset.schema.decode(dataset.array)["zip"][0].as_py() == "01067"

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from deepspace.data.files import source_of
 from deepspace.data.frames import normalise, unique_names
 from deepspace.data.raw import Batches, Frame, Options
+from deepspace.data.storage import budget_of
 from deepspace.errors import DataError
 
 __all__ = ["read_ipc", "read_parquet"]
@@ -20,8 +21,6 @@ BATCH_ROWS = 65_536
 
 def read_parquet(path: Path, options: Options, big: bool) -> Frame | Batches:
     """Text columns that Parquet holds as dictionaries stay so while they are read: that is several times faster."""
-    from deepspace.data.readers import budget_of
-
     try:
         file = pq.ParquetFile(path, memory_map=True)
     except (pa.ArrowInvalid, OSError) as error:
@@ -66,8 +65,6 @@ def _parquet_batches(
 
 def read_ipc(path: Path, options: Options, big: bool) -> Frame | Batches:
     """An Arrow file or stream, memory-mapped."""
-    from deepspace.data.readers import budget_of
-
     notes: list[str] = []
     try:
         with pa.memory_map(str(path)) as mapped:

@@ -18,11 +18,12 @@ from deepspace.errors import DataError
 __all__ = ["read_folder", "read_zip"]
 
 _MAX_FILES = 5_000_000
+_SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
 _MAX_ENTRY, _MAX_TOTAL, _FREE = 512 << 20, 64 << 30, 16 << 20
 
 
 def read_folder(folder: Path, fingerprint: bool = True) -> ImageFiles | Path:
-    """The pictures below ``folder``, or the one data file in it. Symbolic links out of the folder are not followed."""
+    """The pictures below ``folder``, or the one data file in it. Linked folders are not followed."""
     pictures: list[str] = []
     others: list[str] = []
     for base, folders, names in os.walk(folder):
@@ -41,10 +42,7 @@ def read_folder(folder: Path, fingerprint: bool = True) -> ImageFiles | Path:
         notes.append(
             f"{len(others)} file{'s' * (len(others) > 1)} in '{folder.name}' are no pictures: {_listed(others)}."
         )
-    labels = _labels(pictures)
-    entries = tuple(
-        Entry(name, label, (folder / name).read_bytes) for name, label in zip(pictures, labels, strict=True)
-    )
+    entries = tuple(Entry(name, label, (folder / name).read_bytes, split) for name, label, split in _labelled(pictures))
     source = Source(folder.resolve().name, (str(folder),), _fingerprint(entries) if fingerprint else "")
     return ImageFiles(entries, source, tuple(notes))
 
@@ -110,9 +108,7 @@ def read_zip(path: Path, fingerprint: bool = True) -> ImageFiles:
         )
     others = [name for name in names if Path(name).suffix.lower() not in SUFFIXES]
     notes = [f"{len(others)} files in '{path.name}' are no pictures: {_listed(others)}."] if others else []
-    entries = tuple(
-        Entry(name, label, _zip_reader(archive, name)) for name, label in zip(pictures, _labels(pictures), strict=True)
-    )
+    entries = tuple(Entry(name, label, _zip_reader(archive, name), split) for name, label, split in _labelled(pictures))
     return ImageFiles(entries, source_of([path], fingerprint), tuple(notes))
 
 
@@ -126,15 +122,22 @@ def _zip_reader(archive: zipfile.ZipFile, name: str) -> Callable[[], bytes]:
     return read
 
 
-def _labels(names: list[str]) -> list[str | None]:
-    """Class of each picture: the first folder level at which the names differ, or None when all lie together."""
+def _labelled(names: list[str]) -> list[tuple[str, str | None, str | None]]:
+    """(name, class, split) of each picture. The class is the first folder level at which the names differ, or None
+    when all lie together; a level of train, test and the like is the split, and the class is one below."""
     folders = [PurePosixPath(name).parts[:-1] for name in names]
-    depth = 0
-    while all(len(parts) > depth for parts in folders) and len({parts[depth] for parts in folders}) == 1:
+    depth, split = 0, None
+    while any(len(parts) > depth for parts in folders):
+        level = {parts[depth] if len(parts) > depth else None for parts in folders}
+        if split is None and len(level) > 1 and {str(part).lower() for part in level} <= _SPLITS:
+            split = depth
+        elif len(level) > 1:
+            break
         depth += 1
-    if not any(len(parts) > depth for parts in folders):
-        return [None] * len(names)
-    return [parts[depth] if len(parts) > depth else None for parts in folders]
+    return [
+        (name, parts[depth] if len(parts) > depth else None, None if split is None else parts[split])
+        for name, parts in zip(names, folders, strict=True)
+    ]
 
 
 def _listed(names: list[str]) -> str:

@@ -13,15 +13,18 @@ import pyarrow as pa
 from deepspace.data import pictures
 from deepspace.data.arrays import good_rows
 from deepspace.data.dataset import Dataset
+from deepspace.data.grid import are_pixels, grid_of, square, to_arrays
 from deepspace.data.metadata import describe_rows, rows_from_side
-from deepspace.data.raw import Arrays, ImageFiles, Options, Raw
+from deepspace.data.raw import Arrays, Frame, ImageFiles, Options, Raw
 from deepspace.data.schema import Column, Schema, column_from_json, column_to_json
+from deepspace.data.storage import allocate, settle
 from deepspace.errors import DataError
 
 __all__ = ["ImageSchema", "build", "fits"]
 
 # Pictures with a longer side are made smaller when they are read, unless a size is asked for.
 MAX_SIDE, DEFAULT_SIDE = 128, 64
+_CHUNK = 1024
 _IMAGE_NAMES = ("image", "images", "img", "imgs", "picture", "pictures", "photos")
 _SIGNAL_HINTS = frozenset(["channels", "scale", "fs", "sampling_rate", "sample_rate", "frequency"])
 
@@ -64,6 +67,7 @@ class ImageSchema(Schema):
             opened = read(raw, Options(fingerprint=False)) if not isinstance(raw, np.ndarray) else None
         else:
             opened = raw
+        opened = _unrolled(opened) if opened is not None else None
         if isinstance(opened, ImageFiles):
             array, kept, problems = pictures.load(opened.entries, self.size, self.channels)
             if not kept.all():
@@ -119,6 +123,9 @@ def fits(raw: Raw) -> float:
     """How surely this is a set of pictures, 0 to 1."""
     if isinstance(raw, ImageFiles):
         return 1.0
+    if isinstance(raw, Frame):
+        grid = grid_of(raw)
+        return 0.9 if grid and are_pixels(raw, grid) else 0.0
     if not isinstance(raw, Arrays):
         return 0.0
     array, named = raw.main, raw.main_name.lower() in _IMAGE_NAMES
@@ -135,7 +142,7 @@ def fits(raw: Raw) -> float:
         ):
             return 0.0
         return 0.9 if array.dtype == np.uint8 or height == width else 0.3
-    if array.ndim == 2 and _square(array.shape[1]):
+    if array.ndim == 2 and square(array.shape[1]):
         return 0.9 if named or array.dtype == np.uint8 else 0.0
     return 0.0
 
@@ -143,13 +150,21 @@ def fits(raw: Raw) -> float:
 def build(raw: Raw, options: Options) -> Dataset:
     if isinstance(raw, ImageFiles):
         return _build_files(raw, options)
+    raw = _unrolled(raw)
     if isinstance(raw, Arrays):
         return _build_arrays(raw, options)
     raise DataError(f"'{raw.source.name}' holds no pictures; leave the modality to be inferred.")
 
 
+def _unrolled(raw: Raw) -> Raw:
+    """A table of pixels becomes an array of them."""
+    grid = grid_of(raw) if isinstance(raw, Frame) else None
+    return to_arrays(raw, grid) if isinstance(raw, Frame) and grid else raw
+
+
 def stream_images(raw: Raw, schema: ImageSchema, rows: int) -> Iterator[npt.NDArray[np.uint8]]:
     """Encoded blocks of pictures, read as they are needed."""
+    raw = _unrolled(raw)
     if isinstance(raw, ImageFiles):
         for start in range(0, len(raw.entries), rows):
             yield schema.encode(ImageFiles(raw.entries[start : start + rows], raw.source))
@@ -177,6 +192,8 @@ def _build_files(raw: ImageFiles, options: Options) -> Dataset:
     side: dict[str, Any] = {"file": pa.array([entry.name for entry in entries])}
     if len({entry.label for entry in entries}) > 1:
         side["class"] = pa.array([entry.label for entry in entries])
+    if any(entry.split for entry in entries):
+        side["split"] = pa.array([entry.split for entry in entries])
     rows, columns = describe_rows(pa.table(side), options, notes)
     return Dataset(ImageSchema(array.shape[1:], columns), array, rows, raw.source, tuple(notes))
 
@@ -244,9 +261,16 @@ def _build_arrays(raw: Arrays, options: Options) -> Dataset:
     _enough(len(main), raw.source.name)
     layout = layout_of(main)
     low, high = _value_range(main, notes)
-    planes = to_planes(main, layout, None, low, high)
-    size = _array_size(planes.shape[2], planes.shape[3], options, notes)
-    planes = pictures.fit_planes(planes, size, planes.shape[1])
+    channels, height, width = to_planes(main[:1], layout, None, low, high).shape[1:]
+    size = _array_size(height, width, options, notes)
+    if main.dtype == np.uint8 and layout in ("hw", "chw", "flat") and size == (height, width) and channels != 4:
+        planes = to_planes(main, layout, None, low, high)  # already what a model sees: no copy
+    else:
+        planes = allocate((len(main), channels, *size), np.uint8, options)
+        for start in range(0, len(main), _CHUNK):
+            part = to_planes(main[start : start + _CHUNK], layout, None, low, high)
+            planes[start : start + _CHUNK] = pictures.fit_planes(part, size, channels)
+        planes = settle(planes)
     rows, columns = describe_rows(rows_from_side(side, len(main), notes), options, notes)
     schema = ImageSchema(planes.shape[1:], columns, low, high, layout)
     return Dataset(schema, planes, rows, raw.source, tuple(notes))
@@ -306,7 +330,7 @@ def to_planes(
     """(N, C, H, W) bytes; alpha is laid over white."""
     array = np.asanyarray(array)  # a memory map stays one
     if layout == "flat":
-        side = _square(array.shape[1])
+        side = square(array.shape[1])
         if shape is not None and int(np.prod(shape)) == array.shape[1]:
             array = array.reshape(-1, *shape)
         elif side:
@@ -334,15 +358,6 @@ def to_planes(
         alpha = array[:, 3:].astype(np.uint16)
         array = ((array[:, :3] * alpha + 255 * (255 - alpha)) // 255).astype(np.uint8)
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
-
-
-def _square(pixels: int) -> tuple[int, int, int] | None:
-    """(C, side, side) if that many numbers can be a square picture of at least 8 x 8."""
-    for channels in (1, 3):
-        side = round((pixels / channels) ** 0.5)
-        if side >= 8 and channels * side * side == pixels:
-            return channels, side, side
-    return None
 
 
 def _enough(count: int, name: str) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import queue
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +17,11 @@ from deepspace.data.dataset import Dataset
 from deepspace.data.frames import finite, normalise
 from deepspace.data.raw import Batches, Options
 from deepspace.data.scan import scan
+from deepspace.data.storage import scratch_folder
 from deepspace.data.tables import TableSchema, infer_schema
 from deepspace.errors import DataError
 
-__all__ = ["build_batches", "encode_batches", "read_ahead", "scratch_folder"]
+__all__ = ["build_batches", "encode_batches", "read_ahead"]
 
 T = TypeVar("T")
 
@@ -133,16 +131,3 @@ def read_ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     finally:
         stopped.set()
         thread.join(timeout=10)
-
-
-def scratch_folder(workdir: Path | None) -> Path:
-    """The folder for encoded files: as asked, else a temporary one that goes when the program ends."""
-    if workdir is not None:
-        try:
-            workdir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"the work folder '{workdir}' cannot be made: {error.strerror or error}.") from None
-        return workdir
-    folder = Path(tempfile.mkdtemp(prefix="deepspace-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

@@ -17,11 +17,13 @@ __all__ = ["Arrays", "Batches", "Entry", "Frame", "ImageFiles", "Options", "Raw"
 
 @dataclass(frozen=True)
 class Entry:
-    """One encoded picture: its name relative to the folder or archive, its class, and a way to read its bytes."""
+    """One encoded picture: its name relative to the folder or archive, its class, a way to read its bytes, and the
+    split (train, test) whose folder it lies in."""
 
     name: str
     label: str | None
     read: Callable[[], bytes]
+    split: str | None = None
 
 
 @dataclass(frozen=True)

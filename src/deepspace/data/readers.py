@@ -13,11 +13,12 @@ import pyarrow as pa
 
 from deepspace.data.arrays import from_arrays, read_npy, read_npz
 from deepspace.data.dataset import Source
-from deepspace.data.files import check_path, fingerprint_chunks, head_of, source_of
+from deepspace.data.files import check_path, fingerprint_chunks, head_of, is_gzip, source_of
 from deepspace.data.folders import read_folder, read_zip
 from deepspace.data.frames import flavour_of, from_frame, unique_names
 from deepspace.data.idx import is_idx, read_idx
 from deepspace.data.raw import Arrays, Frame, Options, Raw
+from deepspace.data.storage import budget_of
 from deepspace.data.text import open_text, read_text
 from deepspace.errors import DataError
 
@@ -94,18 +95,8 @@ def _holds_arrays(path: Path) -> bool:
 
 def _too_big(path: Path, options: Options) -> bool:
     """Text takes about twice its size as columns; gzipped text unpacks about sevenfold."""
-    factor = 14 if head_of(path, 0) is not None and path.name.endswith(".gz") else 2
+    factor = 14 if is_gzip(path) else 2
     return factor * path.stat().st_size > budget_of(options)
-
-
-def budget_of(options: Options) -> int:
-    """Bytes that a table in memory may take: as asked, else a quarter of what is free."""
-    if options.memory_budget is not None:
-        return options.memory_budget
-    try:
-        return int(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) // 4
-    except (ValueError, OSError, AttributeError):
-        return 2 << 30
 
 
 def _labels_beside(path: Path, array: npt.NDArray[Any]) -> dict[str, npt.NDArray[Any]]:

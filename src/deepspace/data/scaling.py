@@ -72,13 +72,16 @@ class QuantileScale:
         out[np.isnan(x)] = np.nan
         return out
 
-    def inverse(self, y: Floats) -> Floats:
+    @cached_property
+    def _inverse_table(self) -> tuple[Floats, Floats]:
         v = np.asarray(self.values)
         lower, upper = np.asarray(self.lower), np.asarray(self.upper)
         jump = upper > lower
         keep = np.stack([np.ones_like(jump), jump], 1)
-        knots_y = np.stack([lower, upper], 1)[keep]
-        knots_x = np.stack([v, v], 1)[keep]
+        return np.stack([lower, upper], 1)[keep], np.stack([v, v], 1)[keep]
+
+    def inverse(self, y: Floats) -> Floats:
+        knots_y, knots_x = self._inverse_table
         out: Floats = np.interp(y, knots_y, knots_x)
         out[np.isnan(y)] = np.nan
         return out

@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from deepspace.data.arrays import checked_numbers, good_rows
 from deepspace.data.dataset import Dataset
+from deepspace.data.grid import grid_of, matrix, to_arrays
 from deepspace.data.metadata import describe_rows, rows_from_side
 from deepspace.data.raw import Arrays, Frame, Options, Raw
-from deepspace.data.scan import is_number
 from deepspace.data.schema import Column, Schema, column_from_json, column_to_json
+from deepspace.data.storage import allocate, settle
 from deepspace.errors import DataError
 
 __all__ = ["SignalSchema", "build", "fits"]
@@ -114,7 +114,8 @@ class SignalSchema(Schema):
 def fits(raw: Raw) -> float:
     """How surely these are signals: by their shape, by what lies beside them, and by how smooth rows are."""
     if isinstance(raw, Frame):
-        return 0.8 if _ucr_columns(raw) is not None else 0.0
+        grid = grid_of(raw)
+        return 0.8 if grid and raw.table.num_rows > 1 and smoothness(matrix(raw, grid, 500)) >= SMOOTHNESS else 0.0
     if not isinstance(raw, Arrays) or raw.main.dtype.kind not in "iuf":
         return 0.0
     shape, hints = raw.main.shape, {name.lower() for name in raw.side} & {"channels", "scale", "fs", "sampling_rate"}
@@ -136,42 +137,6 @@ def smoothness(array: npt.NDArray[Any]) -> float:
     return float((rows[:, 1:] * rows[:, :-1]).mean()) if rows.size else 0.0
 
 
-def _ucr_columns(raw: Frame) -> tuple[str | None, list[str]] | None:
-    """(label column or None, sample columns) when a table is really rows of a signal, as in the UCR archive: numbers
-    only, no telling names, neighbours alike."""
-    table = raw.table
-    names = table.schema.names
-    if len(names) < MIN_LENGTH or not all(is_number(kind) for kind in table.schema.types) or table.num_rows < 2:
-        return None
-    if raw.header and not _numbered(names[1:]):
-        return None
-    head = table.column(0)
-    small = head.slice(0, 1000).drop_null()
-    whole = all(float(v).is_integer() for v in small.to_pylist())
-    few = len(small.unique()) <= max(2, len(small) // 2)
-    samples = names[1:] if whole and few else names
-    if smoothness(_matrix(table.select(samples).slice(0, 500))) < SMOOTHNESS:
-        return None
-    return (names[0] if whole and few else None), samples
-
-
-def _numbered(names: list[str]) -> bool:
-    """Names that only count: 0, 1, 2 or t0, t1, t2."""
-    digits = [name.lstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ ") for name in names]
-    numbers = [int(d) for d in digits if d.isdigit()]
-    prefixes = {name[: len(name) - len(d)] for name, d in zip(names, digits, strict=True)}
-    if len(numbers) != len(names) or len(prefixes) != 1:
-        return False
-    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def _matrix(table: pa.Table) -> npt.NDArray[np.float32]:
-    out = np.empty((table.num_rows, table.num_columns), np.float32)
-    for i, column in enumerate(table.columns):
-        out[:, i] = column.cast(pa.float64(), safe=False).to_numpy()
-    return out
-
-
 def build(raw: Raw, options: Options) -> Dataset:
     notes = list(raw.notes)
     array, side, unit, names, layout = _open(raw)
@@ -191,7 +156,7 @@ def build(raw: Raw, options: Options) -> Dataset:
     if unit != 1.0:
         notes.append(f"values are multiplied by the 'scale' beside them, {unit:g}.")
     mean, deviation = _moments(planes, unit)
-    encoded = _standardise(planes, mean, deviation, unit)
+    encoded = settle(_standardise(planes, mean, deviation, unit, allocate(planes.shape, np.float32, options)))
     rows, columns = describe_rows(rows_from_side(side, len(planes), notes), options, notes)
     schema = SignalSchema(planes.shape[1:], columns, mean, deviation, names, unit, layout)
     return Dataset(schema, encoded, rows, raw.source, tuple(notes))
@@ -207,12 +172,10 @@ def stream_signals(raw: Raw, schema: SignalSchema, rows: int) -> Iterator[npt.ND
 def _open(raw: Raw) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]], float, tuple[str, ...], str]:
     """(array, side arrays, unit, channel names, layout)."""
     if isinstance(raw, Frame):
-        found = _ucr_columns(raw)
-        label, samples = found if found else (None, raw.table.schema.names)
-        side = {"label": raw.table.column(label).to_numpy()} if label is not None else {}
-        if label is not None and np.all(side["label"] == np.rint(side["label"])):
-            side["label"] = side["label"].astype(np.int64)
-        return _matrix(raw.table.select(samples)), side, 1.0, (), "nl"
+        found = grid_of(raw)
+        if found is None:
+            raise DataError(f"'{raw.source.name}' holds no signals: its columns are no plain row of numbers.")
+        raw = to_arrays(raw, found)
     if not isinstance(raw, Arrays):
         raise DataError(f"'{raw.source.name}' holds no signals; leave the modality to be inferred.")
     array, side = raw.main, dict(raw.side)
@@ -259,10 +222,14 @@ def _moments(planes: npt.NDArray[Any], unit: float) -> tuple[tuple[float, ...], 
 
 
 def _standardise(
-    planes: npt.NDArray[Any], mean: tuple[float, ...], deviation: tuple[float, ...], unit: float
+    planes: npt.NDArray[Any],
+    mean: tuple[float, ...],
+    deviation: tuple[float, ...],
+    unit: float,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     centre, spread = (np.asarray(v, np.float64)[:, None] for v in (mean, deviation))
-    out = np.empty(planes.shape, np.float32)
+    out = np.empty(planes.shape, np.float32) if out is None else out
     for start in range(0, len(planes), 4096):
         out[start : start + 4096] = (planes[start : start + 4096] * unit - centre) / spread
     return out

@@ -25,12 +25,14 @@ NULLS = ["", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "NULL", "nul
 _SAMPLE_LINES = 200
 _MAX_RAGGED = 0.05
 _NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*")
+_AMOUNT = re.compile(r"[+-]?\s*[$€£]?\s*[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?\s*[%$€£]?")
 _DATES = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%b %d, %Y")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text table is written. ``skip`` lines come before the first; ``squeeze``: runs of blanks part the cells."""
+    """How a text table is written. ``skip`` lines come before the first; ``squeeze``: runs of blanks part the cells.
+    ``codes`` are columns of digits with leading zeros, which are kept as text."""
 
     delimiter: str
     names: tuple[str, ...]
@@ -39,6 +41,7 @@ class Layout:
     squeeze: bool = False
     decimal: str = "."
     quoted: bool = True
+    codes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -71,7 +74,9 @@ def sniff(text: str, name: str) -> Layout:
     cells = [cell for row in body[header : 50 + header] for cell in row]
     comma = delimiter == ";" and any(re.fullmatch(r"[+-]?\d+,\d+", cell) for cell in cells)
     quoted = any('"' in line for line in lines)
-    return Layout(delimiter, tuple(names), header, skip, squeeze, "," if comma else ".", quoted, tuple(notes))
+    columns = zip(names, zip(*body[header:], strict=True), strict=True) if body[header:] else ()
+    codes = tuple(name for name, values in columns if any(re.fullmatch(r"0\d+", cell) for cell in values))
+    return Layout(delimiter, tuple(names), header, skip, squeeze, "," if comma else ".", quoted, codes, tuple(notes))
 
 
 def _split(line: str, delimiter: str, squeeze: bool) -> list[str]:
@@ -178,7 +183,7 @@ def _big_csv(
 ) -> pacsv.CSVStreamingReader:
     stream = pa.input_stream(str(path), compression="gzip" if is_gzip(path) else None)
     options = _options(layout, [], threads=True)
-    options["convert_options"].column_types = types
+    options["convert_options"].column_types = {name: pa.string() for name in layout.codes} | types
     if columns is not None:
         options["convert_options"].include_columns = list(columns)
     return pacsv.open_csv(stream, **options)
@@ -221,7 +226,8 @@ def _options(layout: Layout, ragged: list[tuple[int | None, int]], threads: bool
         "parse_options": pacsv.ParseOptions(delimiter=layout.delimiter, quote_char='"' if layout.quoted else False,
                                             invalid_row_handler=keep_count, newlines_in_values=layout.quoted),
         "convert_options": pacsv.ConvertOptions(null_values=NULLS + [" " + mark for mark in NULLS],
-                                                strings_can_be_null=True, decimal_point=layout.decimal),
+                                                strings_can_be_null=True, decimal_point=layout.decimal,
+                                                column_types={name: pa.string() for name in layout.codes}),
     }  # fmt: skip
 
 
@@ -267,11 +273,29 @@ def _tidy(table: pa.Table, notes: list[str], whole: bool) -> pa.Table:
             column = pc.utf8_trim_whitespace(table.column(i))
             column = pc.if_else(pc.is_in(column, value_set=pa.array(NULLS)), pa.scalar(None, pa.string()), column)
             if whole:
+                column = _amounts(column, field.name, notes)
+                table = table.set_column(i, field.name, column)
+                if not pa.types.is_string(column.type):
+                    continue
                 column = _dates(column, field.name, notes)
                 if i == table.num_columns - 1:
                     column = _without_dot(column, field.name, notes)
             table = table.set_column(i, field.name, column)
     return table
+
+
+def _amounts(column: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:
+    """Numbers written with a currency, a percent sign or commas between thousands."""
+    head = column.slice(0, 200).drop_null().to_pylist()
+    if not head or not all(_AMOUNT.fullmatch(text) for text in head) or all(text.isdigit() for text in head):
+        return column
+    bare = pc.replace_substring_regex(column, r"[$€£%,\s]", "")
+    try:
+        numbers = bare.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return column
+    notes.append(f"column '{name}' is read as numbers, without the signs in cells such as '{head[0]}'.")
+    return numbers
 
 
 def _dates(column: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:

@@ -16,6 +16,7 @@ from deepspace.data.dataset import Dataset
 from deepspace.data.metadata import describe_rows, rows_from_side
 from deepspace.data.raw import Arrays, Frame, Options, Raw
 from deepspace.data.schema import Column, Schema, column_from_json, column_to_json
+from deepspace.data.storage import allocate, settle
 from deepspace.errors import DataError
 
 __all__ = ["VectorSchema", "build", "fits"]
@@ -133,7 +134,8 @@ def build(raw: Raw, options: Options) -> Dataset:
     rows, columns = describe_rows(rows, options, notes)
     field = _list_column(raw.table) or "" if isinstance(raw, Frame) else ""
     schema = VectorSchema((array.shape[1],), columns, mean, deviation, counts, names, field)
-    return Dataset(schema, _standardise(array, mean, deviation, counts), rows, raw.source, tuple(notes))
+    encoded = settle(_standardise(array, mean, deviation, counts, allocate(array.shape, np.float32, options)))
+    return Dataset(schema, encoded, rows, raw.source, tuple(notes))
 
 
 def stream_vectors(raw: Raw, schema: VectorSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:
@@ -232,9 +234,13 @@ def _transformed(block: npt.NDArray[Any], counts: bool) -> npt.NDArray[np.float6
 
 
 def _standardise(
-    array: npt.NDArray[Any], mean: tuple[float, ...], deviation: tuple[float, ...], counts: bool
+    array: npt.NDArray[Any],
+    mean: tuple[float, ...],
+    deviation: tuple[float, ...],
+    counts: bool,
+    out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
-    out = np.empty(array.shape, np.float32)
+    out = np.empty(array.shape, np.float32) if out is None else out
     centre, spread = np.asarray(mean), np.asarray(deviation)
     for start in range(0, len(array), 4096):
         out[start : start + 4096] = (_transformed(array[start : start + 4096], counts) - centre) / spread
