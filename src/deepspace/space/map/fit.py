@@ -1,8 +1,9 @@
-"""Fits a map: graph, layout, networks, trust."""
+"""Fits a map: metric, graph, layout, networks, trust."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,22 @@ from deepspace.errors import SpaceError
 from deepspace.space.map.fitted import FittedMap, use_threads
 from deepspace.space.map.graph import fuzzy_graph, nearest
 from deepspace.space.map.layout import layout
+from deepspace.space.map.metric import decoder_metric
 from deepspace.space.map.networks import Perceptron, build_pair
+from deepspace.space.map.placing import NEIGHBOURS
 from deepspace.space.map.train import train_pair
 from deepspace.space.map.trust import measure_trust
 
 __all__ = ["fit_map"]
 
 _FIT_ROWS = 60_000
-_NEIGHBOURS = 15
+_GRAPH_NEIGHBOURS = 15
 _FEWEST = 8
-_HIDDEN = (256, 256, 256)
+_HIDDEN = (256, 256)
 _WAVES = 64
 _BANDWIDTH = 4.0
 _TWIN = 1e-4
+"""Rows closer than this share of the data's size are one row to the layout: rounding must not make islands."""
 
 
 def fit_map(
@@ -41,65 +45,118 @@ def fit_map(
 ) -> FittedMap:
     """A map of latents (N, D), N >= 1. Same input, seed and threads: the same map, bit for bit.
 
-    Beyond 60,000 rows it is fitted on a fixed sample of them, and the networks place the rest. should_stop() cuts the
-    fitting short: what has been learned so far is kept. on_progress gets the fraction done, 0..1. Raises SpaceError.
+    decode: the frozen model's decoder; where it makes pictures or signals, neighbours are those that *decode* alike.
+    samples: the encoded rows; not used by this method. Beyond 60,000 rows the map is laid out on a fixed sample, and
+    the others are placed beside their neighbours. should_stop() cuts the fitting short and keeps what has been learned.
+    on_progress gets the fraction done, 0..1. Raises SpaceError where the latents are empty or not finite.
     """
     if latents_mean.ndim != 2 or 0 in latents_mean.shape:
         raise SpaceError(f"cannot fit a map: latents have shape {latents_mean.shape}; pass at least one row as (n, d)")
+    watch = _Watch(on_progress, should_stop)
     with use_threads(threads) as count:
-        rng = np.random.default_rng(seed)
-        chosen = _sample(len(latents_mean), rng)
-        fitted_on = np.asarray(latents_mean[chosen], dtype=np.float32)
-        if not np.isfinite(fitted_on).all():
+        chosen = _sample(len(latents_mean), seed)
+        sampled = np.asarray(latents_mean[chosen], dtype=np.float32)
+        if not np.isfinite(sampled).all():
             raise SpaceError("cannot fit a map: the latents hold NaN or infinity; train the model again")
-        centre = fitted_on.mean(0, dtype=np.float64).astype(np.float32)
-        u = fitted_on - centre
-        # One scale for all dimensions: distances stay the model's own, and a dead dimension stays as small as it is.
-        scale = float(np.sqrt(max(float((u.astype(np.float64) ** 2).sum(1).mean()) / 2.0, 1e-24)))
-        u /= np.float32(scale)
-        _, first = np.unique(np.round(u / _TWIN).astype(np.float32), axis=0, return_index=True)
-        u = u[np.sort(first)]
-
-        def tell(low: float, high: float) -> Callable[[float], bool]:
-            def step(fraction: float) -> bool:
-                if on_progress is not None:
-                    on_progress(low + (high - low) * fraction)
-                return should_stop is not None and should_stop()
-
-            return step
-
-        flat = u.shape[1] <= 2 or len(u) < _FEWEST
-        hidden = () if flat else _HIDDEN
-        waves = 0 if flat else _WAVES
-        encoder, decoder = build_pair(u.shape[1], hidden, waves=waves, bandwidth=_BANDWIDTH, seed=seed)
-        axes = _axes(u)
-        _lay_straight(encoder, decoder, axes)
-        if not flat:
-            graph = fuzzy_graph(*nearest(u, min(_NEIGHBOURS, len(u) - 1), seed=seed))
-            tell(0.0, 0.05)(1.0)
-            start = u @ axes
-            y = layout(graph, start, on_step=tell(0.05, 0.6), threads=count)
-            y = (y - y.mean(0)) / np.float32(max(float(np.sqrt((y**2).sum(1).mean() / 2)), 1e-12))
-            train_pair(
-                encoder, decoder, u, y.astype(np.float32), epochs=20, least_steps=1000, seed=seed, on_step=tell(0.6, 0.95)
-            )
-        settings: dict[str, Any] = {"hidden": list(hidden), "waves": waves, "fitted_on": len(u), "seed": seed, "threads": count}
+        centre = sampled.mean(0, dtype=np.float64).astype(np.float32)
+        scale = _scale(sampled - centre)
+        u = (sampled - centre) / np.float32(scale)
+        _, first = np.unique(np.round(u / _TWIN), axis=0, return_index=True)
+        first.sort()
+        plan = _plan(u[first], sampled[first], decode, seed=seed, threads=count, watch=watch)
         fitted = FittedMap(
-            encoder, decoder, centre=centre, scale=scale, positions=np.zeros((0, 2), np.float32), latents=latents_mean,
-            trust={}, settings=settings,
+            plan.encoder, plan.decoder, centre=centre, scale=scale, metric=plan.metric,
+            landmarks=chosen[first][: len(plan.places)].astype(np.int32), reach=plan.reach,
+            positions=np.zeros((len(latents_mean), 2), np.float32), latents=latents_mean, trust={},
+            settings={**plan.settings, "fitted_on": len(first), "seed": seed, "threads": count},
         )  # fmt: skip
-        fitted.positions = fitted.transform(latents_mean)
+        if len(plan.places):
+            fitted.positions[chosen[first]] = plan.places
+        placed = fitted.transform(latents_mean)
+        if len(plan.places):
+            placed[chosen[first]] = plan.places
+        fitted.positions[:] = placed
+        watch.part(0.85, 0.9)(1.0)
         fitted.trust = measure_trust(latents_mean, fitted.positions, seed=seed)
-        tell(0.95, 1.0)(1.0)
+        watch.part(0.9, 1.0)(1.0)
         return fitted
 
 
-def _sample(n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    return np.arange(n) if n <= _FIT_ROWS else np.sort(rng.choice(n, _FIT_ROWS, replace=False))
+@dataclass(frozen=True)
+class _Watch:
+    """Tells whoever waits how far it is, and asks whether to go on."""
+
+    on_progress: Callable[[float], None] | None
+    should_stop: Callable[[], bool] | None
+
+    def part(self, low: float, high: float) -> Callable[[float], bool]:
+        def step(fraction: float) -> bool:
+            if self.on_progress is not None:
+                self.on_progress(low + (high - low) * fraction)
+            return self.should_stop is not None and self.should_stop()
+
+        return step
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What the distinct rows of the sample give: networks, and their places unless the map is affine."""
+
+    encoder: Perceptron
+    decoder: Perceptron
+    settings: dict[str, Any]
+    metric: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    places: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    reach: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+
+
+def _plan(
+    u: NDArray[np.float32],
+    latents: NDArray[np.float32],
+    decode: Callable[[Tensor], Tensor] | None,
+    *,
+    seed: int,
+    threads: int,
+    watch: _Watch,
+) -> _Plan:
+    axes = _axes(u)
+    if u.shape[1] <= 2 or len(u) < _FEWEST:  # Nothing to unfold: the map is the latents themselves, seen straight.
+        encoder, decoder = build_pair(u.shape[1], (), waves=0, bandwidth=1.0, seed=seed)
+        _lay_straight(encoder, decoder, axes)
+        return _Plan(encoder, decoder, {"hidden": [], "waves": 0, "unit": 1.0})
+    metric = None if decode is None else decoder_metric(latents, decode, seed=seed)
+    measured = u if metric is None else u @ metric
+    index, distance = nearest(measured, min(_GRAPH_NEIGHBOURS, len(u) - 1), seed=seed)
+    watch.part(0.0, 0.05)(1.0)
+    y = layout(fuzzy_graph(index, distance), u @ axes, on_step=watch.part(0.05, 0.55), threads=threads)
+    y -= y.mean(0)
+    unit = max(float(np.sqrt((y.astype(np.float64) ** 2).sum(1).mean() / 2)), 1e-6)
+    places = y / np.float32(unit)
+    encoder, decoder = build_pair(u.shape[1], _HIDDEN, waves=_WAVES, bandwidth=_BANDWIDTH, seed=seed)
+    _lay_straight(encoder, decoder, axes)
+    train_pair(encoder, decoder, u, places, unit=unit, seed=seed, on_step=watch.part(0.55, 0.8))
+    reach = distance[:, min(NEIGHBOURS, distance.shape[1]) - 1]
+    settings = {"hidden": list(_HIDDEN), "waves": _WAVES, "unit": unit}
+    return _Plan(
+        encoder, decoder, settings, np.zeros((0, 0), np.float32) if metric is None else metric, places, reach.copy()
+    )
+
+
+def _sample(n: int, seed: int) -> NDArray[np.int64]:
+    if n <= _FIT_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, _FIT_ROWS, replace=False))
+
+
+def _scale(centred: NDArray[np.float32]) -> float:
+    """The deviation of a typical live dimension, sqrt(sum v^2 / sum v) over the variances v: one number for all of them,
+    so that distances stay the model's own and a dead dimension stays as small as it is."""
+    variance = np.square(centred, dtype=np.float64).mean(0)
+    return float(np.sqrt(max(float((variance**2).sum() / max(float(variance.sum()), 1e-300)), 1e-24)))
 
 
 def _axes(u: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(D, 2): the two principal directions, largest first, signs fixed; identity where there are two dimensions or one."""
+    """(D, 2): the two principal directions, largest first, signs fixed; the identity of up to two dimensions."""
     width = u.shape[1]
     if width <= 2:
         return np.eye(width, 2, dtype=np.float32)

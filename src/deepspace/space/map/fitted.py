@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepspace.errors import SpaceError
 from deepspace.space.map.networks import Perceptron, build_pair
+from deepspace.space.map.placing import Placing
 from deepspace.space.map.presence import Presence
 from deepspace.space.map.residual import Residual
 
@@ -25,8 +26,8 @@ _BLOCK = 32_768
 class FittedMap:
     """The 2-D view of a latent space, on which every position decodes.
 
-    positions: (N, 2) float32, where the data lies, ``transform`` of the latents. ``inverse_transform(positions[i])`` is
-    ``latents[i]``; between data points it is what the decoder network expects there.
+    positions: (N, 2) float32, where the data lies. ``inverse_transform(positions[i])`` is ``latents[i]``; between data
+    points it is what the decoder network and the data around lead one to expect there.
     """
 
     def __init__(
@@ -36,6 +37,9 @@ class FittedMap:
         *,
         centre: NDArray[np.float32],
         scale: float,
+        metric: NDArray[np.float32],
+        landmarks: NDArray[np.int32],
+        reach: NDArray[np.float32],
         positions: NDArray[np.float32],
         latents: NDArray[np.float32],
         trust: dict[str, float | int],
@@ -43,9 +47,11 @@ class FittedMap:
     ) -> None:
         self._encoder, self._decoder = encoder.eval(), decoder.eval()
         self._centre, self._scale = centre.astype(np.float32), float(scale)
+        self._metric, self._landmarks, self._reach = metric.astype(np.float32), landmarks.astype(np.int32), reach
         self._latents, self._settings = latents, dict(settings)
         self.positions, self.trust = positions, dict(trust)
         self._lock = threading.Lock()
+        self._placing: Placing | None = None
         self._residual: Residual | None = None
         self._presence: Presence | None = None
         self._bounds: tuple[float, float, float, float] | None = None
@@ -63,15 +69,15 @@ class FittedMap:
         return self._bounds
 
     def transform(self, z: ArrayLike | Tensor) -> NDArray[np.float32]:
-        """Latents (M, D), or one (D,), to positions (M, 2). Nothing is refitted."""
-        rows = _rows(z, self.latent_dim, "place on the map", "latent dimensions")
-        return self._run(self._encoder, (rows - self._centre) / np.float32(self._scale))
+        """Latents (M, D), or one (D,), to positions (M, 2), beside their neighbours. Nothing is refitted."""
+        rows = self._scaled(_rows(z, self.latent_dim, "place on the map", "latent dimensions"))
+        alone = self._run(self._encoder, rows)
+        return alone if len(self._landmarks) == 0 else self._places().place(self._measured(rows), alone)
 
     def inverse_transform(self, p: ArrayLike | Tensor) -> NDArray[np.float32]:
         """Positions (M, 2), or one (2,), to latents (M, D): exact at data points, continuous, defined everywhere."""
         places = _rows(p, 2, "decode the map", "coordinates")
-        base, residual = self._remainder().base_and_residual(places)
-        return base + residual
+        return self._remainder().add_to(places)
 
     def has_data(self, p: ArrayLike | Tensor) -> NDArray[np.bool_]:
         """(M, 2) -> (M,) bool: is there data at this place, at the scale of the data's own spacing?"""
@@ -82,12 +88,15 @@ class FittedMap:
         """Builds the lookups now (about a second for 1,000,000 rows) instead of at the first question."""
         self._remainder()
         self._where()
+        if len(self._landmarks):
+            self._places()
 
     def tensors(self) -> dict[str, Tensor]:
         """The weights, for safetensors; with ``config_json`` and the two arrays they make the same map again."""
         tensors = {f"encoder.{name}": value for name, value in self._encoder.state_dict().items()}
         tensors |= {f"decoder.{name}": value for name, value in self._decoder.state_dict().items()}
-        tensors["centre"] = torch.from_numpy(self._centre.copy())
+        tensors["centre"], tensors["metric"] = torch.from_numpy(self._centre), torch.from_numpy(self._metric)
+        tensors["landmarks"], tensors["reach"] = torch.from_numpy(self._landmarks), torch.from_numpy(self._reach)
         return {name: value.detach().contiguous().clone() for name, value in tensors.items()}
 
     def config_json(self) -> dict[str, Any]:
@@ -114,20 +123,36 @@ class FittedMap:
             encoder.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("encoder.")})
             decoder.load_state_dict({n[8:]: v for n, v in tensors.items() if n.startswith("decoder.")})
             settings = {name: value for name, value in config.items() if name not in {"latent_dim", "scale", "trust"}}
-            centre, scale, trust = tensors["centre"].numpy(), float(config["scale"]), dict(config["trust"])
+            centre, metric, landmarks, reach = (tensors[n].numpy() for n in ("centre", "metric", "landmarks", "reach"))
+            scale, trust, _ = float(config["scale"]), dict(config["trust"]), float(config["unit"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise SpaceError(
-                f"cannot rebuild the map: its weights and its configuration do not fit together ({_first_line(error)}); "
-                "the space was changed after it was saved, fit it again"
+                f"cannot rebuild the map: its weights and its configuration do not fit together ({_first_line(error)}), "
+                "so the space was changed after it was saved; fit it again"
             ) from error
         return cls(
-            encoder, decoder, centre=centre, scale=scale, positions=positions, latents=latents_mean, trust=trust,
-            settings=settings,
+            encoder, decoder, centre=centre, scale=scale, metric=metric, landmarks=landmarks, reach=reach,
+            positions=positions, latents=latents_mean, trust=trust, settings=settings,
         )  # fmt: skip
 
     def __repr__(self) -> str:
-        kept = ", ".join(f"{name} {self.trust[name]:.3f}" for name in ("trustworthiness", "continuity") if name in self.trust)
-        return f"FittedMap({len(self.positions)} rows, {self.latent_dim} -> 2, {kept})"
+        kept = [f"{name} {self.trust[name]:.3f}" for name in ("trustworthiness", "continuity") if name in self.trust]
+        return f"FittedMap({len(self.positions)} rows, {', '.join([f'{self.latent_dim} -> 2', *kept])})"
+
+    def _scaled(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return (rows - self._centre) / np.float32(self._scale)
+
+    def _measured(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        measured: NDArray[np.float32] = rows @ self._metric if len(self._metric) else rows
+        return measured
+
+    def _places(self) -> Placing:
+        with self._lock:
+            if self._placing is None:
+                rows = self._scaled(np.asarray(self._latents[self._landmarks], dtype=np.float32))
+                at = np.asarray(self.positions[self._landmarks], dtype=np.float32)
+                self._placing = Placing(self._measured(rows), at, self._reach, float(self._settings["unit"]))
+            return self._placing
 
     def _remainder(self) -> Residual:
         with self._lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -15,10 +17,11 @@ _BISECTIONS = 40
 def nearest(x: NDArray[np.float32], k: int, *, seed: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The k nearest other rows of each row of x (n, D), by Euclidean distance. Returns index and distance, both (n, k).
 
-    Exact up to 20,000 rows; beyond, a faiss inverted file that looks at 1/16 of the cells (recall above .99 on latents).
+    Exact up to 20,000 rows; beyond, a faiss inverted file that looks at 1/16 of the cells (recall above .99).
     """
     import faiss
 
+    index: Any
     x = np.ascontiguousarray(x, dtype=np.float32)
     n, width = x.shape
     k = min(k, n - 1)
@@ -40,8 +43,8 @@ def nearest(x: NDArray[np.float32], k: int, *, seed: int = 0) -> tuple[NDArray[n
 def fuzzy_graph(index: NDArray[np.int64], distance: NDArray[np.float32]) -> sparse.csr_matrix:
     """UMAP's fuzzy simplicial set: (n, n) symmetric weights in (0, 1], a + a^T - a * a^T of the directed memberships.
 
-    a_ij = exp(-max(0, d_ij - rho_i) / sigma_i), rho_i the distance to the nearest distinct neighbour and sigma_i such that
-    sum_j a_ij = log2(k). McInnes 2018, arXiv:1802.03426.
+    a_ij = exp(-max(0, d_ij - rho_i) / sigma_i), rho_i the distance to the nearest distinct neighbour and sigma_i
+    such that sum_j a_ij = log2(k). McInnes 2018, arXiv:1802.03426.
     """
     n, k = index.shape
     positive = np.where(distance > 0, distance, np.inf)

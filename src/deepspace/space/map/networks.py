@@ -13,11 +13,13 @@ __all__ = ["Perceptron", "build_pair"]
 class Perceptron(nn.Module):
     """y = A [x, sin(Fx), cos(Fx)] through SiLU layers, plus a straight affine path from x. x: (B, in) -> (B, out).
 
-    hidden=() leaves the affine path alone. ``waves`` random frequencies F ~ N(0, bandwidth^2) let a network with few inputs
-    follow fine detail (Tancik 2020, arXiv:2006.10739); they are a buffer, saved with the weights.
+    hidden=() leaves the affine path alone. ``waves`` random frequencies F ~ N(0, bandwidth^2) let a network with few
+    inputs follow fine detail (Tancik 2020, arXiv:2006.10739); they are a buffer, saved with the weights.
     """
 
-    def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...], *, waves: int = 0, bandwidth: float = 1.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, hidden: tuple[int, ...], *, waves: int = 0, bandwidth: float = 1.0
+    ) -> None:
         super().__init__()
         self.straight = nn.Linear(inputs, outputs)
         self.frequencies: Tensor | None
@@ -50,7 +52,7 @@ class Perceptron(nn.Module):
 def build_pair(
     latent_dim: int, hidden: tuple[int, ...], *, waves: int, bandwidth: float, seed: int
 ) -> tuple[Perceptron, Perceptron]:
-    """Encoder (D -> 2) and decoder (2 -> D), the same weights for the same seed; the global random state is left alone."""
+    """Encoder (D -> 2) and decoder (2 -> D), the same for the same seed; the global random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = Perceptron(latent_dim, 2, hidden)

@@ -39,10 +39,12 @@ class Presence:
         cells = self._cells(np.where(finite[:, None], np.clip(places, -1e9, 1e9), 0.0))
         inside = finite & ((cells >= 0) & (cells < shape)).all(1)
         cells = np.where(inside[:, None], cells, 0)
-        return inside & self._mask[cells[:, 0], cells[:, 1]]
+        there: NDArray[np.bool_] = inside & self._mask[cells[:, 0], cells[:, 1]]
+        return there
 
     def _cells(self, places: NDArray[np.floating]) -> NDArray[np.int64]:
-        return np.floor((np.asarray(places, dtype=np.float64) - self._low) / self._cell).astype(np.int64)
+        cells: NDArray[np.int64] = np.floor((np.asarray(places, np.float64) - self._low) / self._cell).astype(np.int64)
+        return cells
 
 
 def _spacing(places: NDArray[np.float64]) -> float:
@@ -52,4 +54,5 @@ def _spacing(places: NDArray[np.float64]) -> float:
         return 0.1 * max(1.0, float(np.abs(distinct).max()))
     asked = distinct[:: max(1, len(distinct) // _SAMPLE)]
     distance, _ = cKDTree(distinct).query(asked, k=min(_NEIGHBOURS + 1, len(distinct)))
-    return float(max(np.quantile(distance[:, -1], 0.95) if len(distinct) > _NEIGHBOURS else distance[:, 1].min() / 2, 1e-6))
+    typical = np.quantile(distance[:, -1], 0.95) if len(distinct) > _NEIGHBOURS else distance[:, 1].min() / 2
+    return float(max(typical, 1e-6))

@@ -1,4 +1,4 @@
-"""What two dimensions cannot hold: each data point's own remainder, felt at the point and fading within its spacing."""
+"""What two dimensions cannot hold: the data points' own remainders beside the decoder network."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from scipy.spatial import cKDTree
 
 __all__ = ["Residual"]
 
-_NEIGHBOURS = 16
-_REACH = 0.35
-"""The remainder is gone where the nearest data point is this share of the way to the 16th nearest. On an evenly filled
-map the nearest point is at .2 of that way, so most places between data points see the networks alone."""
+_NEIGHBOURS = 24
+_REACH = 0.3
+"""A point's own remainder is gone where the nearest data point is this share of the way to the 24th nearest. On an
+evenly filled map the nearest is at .18 of that way, so most places between data points see the average alone."""
+_PRIOR = 0.5
 
 
 class Residual:
-    """r(p): exactly z_i - decode(p_i) at data points, continuous everywhere, zero away from data.
+    """r(p): z_i - decode(p_i) exactly at data points, the neighbours' average between them, zero far from data.
 
-    r(p) = fade(d_1 / d_k) * sum_j w_j r_j / sum_j w_j with w_j = (1/d_j - 1/d_k)^2 (Franke & Little 1980), d_j the distance
-    to the j-th nearest *distinct* position: the weights vanish at the k-th, so nothing jumps when the set of neighbours
-    changes. Rows that share a position share the mean of their latents.
+    r(p) = sum_j [f w_j + (1 - f) a_j] r_j over the k nearest distinct positions, d_1 <= ... <= d_k away, with
+
+    - w_j ~ (1/d_j - 1/d_k)^2, summing to 1: interpolates the data (Franke & Little 1980);
+    - a_j = (1 - d_j^2/d_k^2)^2 / (sum of these + 1/2): the local mean of what the network missed;
+    - f = (1 - (d_1 / .3 d_k)^2)^2 within .3 d_k, else 0: one at a data point, fading within the data's own spacing.
+
+    All weights vanish at d_k, so nothing jumps when the set of neighbours changes. Rows that share a position share the
+    mean of their latents.
     """
 
     def __init__(
@@ -31,40 +37,32 @@ class Residual:
         decode: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     ) -> None:
         self._latents, self._decode = latents, decode
-        places = np.ascontiguousarray(positions, dtype=np.float32)
-        key = places.view(np.uint64).ravel() if len(places) else np.zeros(0, np.uint64)
-        _, first, group = np.unique(key, return_index=True, return_inverse=True)
-        order = np.argsort(group, kind="stable")
-        self._members = order
-        self._offsets = np.searchsorted(group[order], np.arange(len(first) + 1))
-        self._first = first
-        self._places = places[first]
-        self._k = min(_NEIGHBOURS, len(first))
+        # Adding zero turns -0.0 into 0.0: the same place must have the same bits.
+        places = np.ascontiguousarray(positions, dtype=np.float32) + np.float32(0.0)
+        _, self._first, group = np.unique(places.view(np.uint64).ravel(), return_index=True, return_inverse=True)
+        self._members = np.argsort(group, kind="stable")
+        self._offsets = np.searchsorted(group[self._members], np.arange(len(self._first) + 1))
+        self._places = places[self._first]
+        self._k = min(_NEIGHBOURS, len(self._first))
         self._tree = cKDTree(self._places, balanced_tree=False, compact_nodes=False)
-        # A lone position has no k-th neighbour to measure by: one map unit stands in.
-        self._lone = len(first) == 1
 
-    def base_and_residual(self, places: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """decode(p) and r(p), each (M, D), for places (M, 2) float32."""
+    def add_to(self, places: NDArray[np.float32]) -> NDArray[np.float32]:
+        """decode(p) + r(p), (M, D), for places (M, 2) float32."""
         distance, index = self._tree.query(places, k=self._k)
-        distance = distance.reshape(len(places), self._k)
-        index = index.reshape(len(places), self._k)
-        share = distance[:, 0] if self._lone else distance[:, 0] / distance[:, -1]
-        near = np.flatnonzero(share < _REACH)
-        everything = np.concatenate([places, self._places[index[near]].reshape(-1, 2)])
-        decoded = self._decode(everything)
+        distance, index = distance.reshape(-1, self._k), index.reshape(-1, self._k)
+        distinct, position = np.unique(index, return_inverse=True)
+        decoded = self._decode(np.concatenate([places, self._places[distinct]]))
         base, at_data = decoded[: len(places)], decoded[len(places) :]
-        residual = np.zeros_like(base)
-        if len(near):
-            remainder = self._latent(index[near].ravel()) - at_data
-            remainder = remainder.reshape(len(near), self._k, -1)
-            weight = np.ones((len(near), 1)) if self._lone else _weights(distance[near])
-            fade = (1.0 - (share[near] / _REACH) ** 2) ** 2
-            residual[near] = np.einsum("mk,mkd->md", weight * fade[:, None], remainder)
-        return base, residual
+        remainder = self._latent(distinct) - at_data
+        weight = _weights(distance) if self._k > 1 else _lone(distance)
+        full = base + np.einsum("mk,mkd->md", weight, remainder[position.reshape(index.shape)]).astype(np.float32)
+        # At a data point itself not even rounding may remain.
+        here = np.flatnonzero(distance[:, 0] == 0.0)
+        full[here] = self._latent(index[here, 0])
+        return full
 
     def _latent(self, groups: NDArray[np.int64]) -> NDArray[np.float32]:
-        latent = np.asarray(self._latents[self._first[groups]], dtype=np.float32)
+        latent = np.array(self._latents[self._first[groups]], dtype=np.float32)
         sizes = self._offsets[groups + 1] - self._offsets[groups]
         for place in np.flatnonzero(sizes > 1):
             members = self._members[self._offsets[groups[place]] : self._offsets[groups[place] + 1]]
@@ -75,9 +73,19 @@ class Residual:
 
 
 def _weights(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Normalised Franke-Little weights (M, k); all on the nearest where it is at distance zero."""
-    nearest = np.maximum(distance, 1e-300)
-    # (1/d_j - 1/d_k) * d_1 stays within [0, 1] however near the data point is.
-    raw = (nearest[:, :1] / nearest - nearest[:, :1] / nearest[:, -1:]) ** 2
-    weight: NDArray[np.float64] = raw / raw.sum(1, keepdims=True)
-    return weight
+    nearest, farthest = distance[:, :1], distance[:, -1:]
+    share = nearest / farthest
+    fade = np.clip(1.0 - (share / _REACH) ** 2, 0.0, 1.0) ** 2
+    # (1/d_j - 1/d_k) * d_1 stays within [0, 1] however near the data point is; the nearest itself has 1 - d_1/d_k.
+    own = np.divide(nearest, distance, out=np.ones_like(distance), where=distance > 0) - share
+    own = own**2
+    own /= np.maximum(own.sum(1, keepdims=True), 1e-300)
+    around = (1.0 - (distance / farthest) ** 2) ** 2
+    around /= around.sum(1, keepdims=True) + _PRIOR
+    mixed: NDArray[np.float64] = fade * own + (1.0 - fade) * around
+    return mixed
+
+
+def _lone(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    # A lone position has no k-th neighbour to measure by: one map unit stands in.
+    return np.clip(1.0 - distance**2, 0.0, 1.0) ** 2

@@ -14,11 +14,11 @@ _BLOCK_BYTES = 64 << 20
 
 
 def trustworthiness(x: NDArray[np.generic], y: NDArray[np.generic], k: int = 5) -> float:
-    """1 - 2 / (n k (2n - 3k - 1)) * sum_i sum_{j in U_k(i)} (r(i, j) - k), in [0, 1]; 1: no neighbour on the map is false.
+    """1 - 2 / (n k (2n - 3k - 1)) * sum_i sum_{j in U_k(i)} (r(i, j) - k), in [0, 1]; 1: no false neighbours.
 
-    x: (n, D) where the truth is; y: (n, d) the map. U_k(i): among the k nearest of i in y but not in x; r(i, j): rank of j
-    from i in x, nearest = 1, where ties take the best rank. Venna & Kaski 2001; equals scikit-learn's where no ties are.
-    k is lowered to what n allows (k < n/2).
+    x: (n, D) where the truth is; y: (n, d) the map. U_k(i): among the k nearest of i in y but not in x; r(i, j):
+    rank of j from i in x, nearest = 1, ties taking the best. Venna & Kaski 2001; scikit-learn's where there are no
+    ties. k is lowered to what n allows (k < n/2).
 
     >>> x = np.random.default_rng(0).normal(size=(50, 3))
     >>> trustworthiness(x, x)
@@ -72,4 +72,5 @@ def _centred(x: NDArray[np.generic]) -> NDArray[np.float64]:
 
 def _squared(a: NDArray[np.float64], b: NDArray[np.float64], b_norm: NDArray[np.float64]) -> NDArray[np.float64]:
     # Without |a|^2: the order within a row is all that is asked.
-    return b_norm - 2.0 * (a @ b.T)
+    squared: NDArray[np.float64] = b_norm - 2.0 * (a @ b.T)
+    return squared
