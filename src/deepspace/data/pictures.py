@@ -65,9 +65,8 @@ def load(
             out[i] = _decode(entries[i].read(), size, channels)
         except _BROKEN as error:
             kept[i] = False
-            problems[i] = (
-                f"'{entries[i].name}' is broken ({str(error).splitlines()[0] if str(error) else 'unreadable'})."
-            )
+            why = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), "unreadable")
+            problems[i] = f"'{entries[i].name}' cannot be used ({why})."
 
     # Pillow releases the interpreter lock while it decodes.
     with ThreadPoolExecutor(min(8, cpu_count() or 1)) as pool:
