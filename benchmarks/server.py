@@ -99,7 +99,8 @@ def round_trips(space: ds.Space, address: str, places: np.ndarray, *, detail: bo
             over = time.perf_counter()
             live.ping().wait()
             times[n] = over - bare, bare - begin, time.perf_counter() - over
-            assert header["id"] == n and len(payload) == int(np.prod(space.schema.shape))
+            assert header["id"] == n, header
+            assert len(payload) == int(np.prod(space.schema.shape))
     return times[len(times) // 10 :]
 
 
@@ -138,20 +139,17 @@ def report_live(space: ds.Space, address: str, requests: int, seconds: float) ->
     x0, y0, x1, y1 = space.map.bounds
     places = rng.uniform((x0, y0), (x1, y1), (requests, 2)).astype(np.float32)
     shape = "x".join(map(str, space.schema.shape))
-    print(
-        f"{len(space):,} rows of {shape}, {space.latent_dim} latents, {sum(p.numel() for p in space.model.parameters()):,} weights"
-    )
+    weights = sum(p.numel() for p in space.model.parameters())
+    print(f"{len(space):,} rows of {shape}, {space.latent_dim} latents, {weights:,} weights")
     for detail in (False, True):
         trip, bare, ping = round_trips(space, address, places, detail=detail).T * 1e3
         added = np.quantile(trip - bare, [0.5, 0.25, 0.75])
         print("with 8 neighbours" if detail else "plain")
-        print(
-            f"  round trip    median {np.median(trip):6.2f} ms   p95 {np.quantile(trip, 0.95):6.2f} ms   (goal p95 < 16)"
-        )
-        print(f"  bare decoder  median {np.median(bare):6.2f} ms   p95 {np.quantile(bare, 0.95):6.2f} ms")
-        print(f"  empty trip    median {np.median(ping):6.2f} ms")
-        print(f"  added         median {added[0]:6.2f} ms   [{added[1]:.2f}, {added[2]:.2f}]   (goal < 1.5)")
-        print(f"  ratio         {np.median(trip / bare):6.2f} x bare")
+        for name, times in (("round trip", trip), ("bare decoder", bare), ("empty trip", ping)):
+            print(f"  {name:13s} median {np.median(times):6.2f} ms   p95 {np.quantile(times, 0.95):6.2f} ms")
+        print(f"  {'added':13s} median {added[0]:6.2f} ms   [{added[1]:.2f}, {added[2]:.2f}]")
+        print(f"  {'ratio':13s} median {np.median(trip / bare):6.2f} x the bare decoder")
+    print("goals: added median under 1.5 ms, round trip p95 under 16 ms, for one client")
     single = asyncio.run(throughput(address, places, 1, seconds))
     several = asyncio.run(throughput(address, places, CLIENTS, seconds))
     print(f"answers a second: 1 client {single:,.0f}, {CLIENTS} clients {several:,.0f}, ratio {several / single:.2f}")
@@ -166,9 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     empty = cpu_seconds("-c", "pass")
     helping = cpu_seconds("-m", "deepspace.cli", "--help")
-    print(
-        f"deepspace --help: {helping:.3f} CPU s, python -c pass: {empty:.3f}, ratio {helping / empty:.1f} (goal 0.3 CPU s)"
-    )
+    print(f"deepspace --help: {helping:.3f} CPU s (goal 0.3), python -c pass: {empty:.3f}, ratio {helping / empty:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         path = options.space or Path(folder) / "pictures.space"
         if options.space is None:

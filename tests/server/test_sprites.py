@@ -30,9 +30,13 @@ def tile(made: Sprites, row: int) -> np.ndarray:
     return np.asarray(picture.crop((left, top, left + info.tile[0], top + info.tile[1])))
 
 
+@pytest.mark.parametrize("large", [0, 1_000_000])
 @pytest.mark.parametrize("n", [1, 7, 50])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_flat_pictures_come_back_in_their_places(n: int, channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flat_pictures_come_back_in_their_places(
+    n: int, channels: int, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LARGE", large)
     monkeypatch.setattr(module, "_SIDE", 48)  # several sheets
     rng = np.random.default_rng(0)
     colour = rng.integers(0, 16, (n, channels, 1, 1)) * 17

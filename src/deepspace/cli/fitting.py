@@ -88,7 +88,7 @@ class FitOptions:
         return VAE(latent_dim=self.latent_dim)
 
     def _training(self) -> TrainConfig | None:
-        chosen = {
+        chosen: dict[str, Any] = {
             "epochs": self.epochs,
             "batch_size": self.batch_size,
             "max_seconds": self.max_seconds,

@@ -26,6 +26,8 @@ _BUDGET = 16_000_000
 _LARGEST, _SMALLEST = 32, 8
 _BLOCK = 4096
 _GREYS = 16
+_LARGE = 2_000_000
+"""Bytes of a sheet beyond which it is worth fewer greys and colours."""
 
 
 def _tile(height: int, width: int, channels: int, n: int) -> tuple[int, int]:
@@ -54,17 +56,20 @@ def _shrink(block: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.
 
 
 def _png(sheet: npt.NDArray[np.uint8]) -> bytes:
-    """(H, W, C) -> PNG: grey in 16 levels at four bits a pixel, colour with a palette of 256 chosen for the sheet."""
+    """(H, W, C) -> PNG. A large sheet is grey in 16 levels, four bits a pixel, or has 256 colours chosen for it."""
     from PIL import Image
 
     out = io.BytesIO()
-    if sheet.shape[2] == 1:
+    grey, large = sheet.shape[2] == 1, sheet.nbytes > _LARGE
+    if grey and large:
         picture = Image.fromarray(((sheet[..., 0].astype(np.uint16) * (_GREYS - 1) + 127) // 255).astype(np.uint8), "P")
         picture.putpalette([v for g in range(_GREYS) for v in [g * 255 // (_GREYS - 1)] * 3])
         picture.save(out, "PNG", bits=4, compress_level=6)
-    else:
-        picture = Image.fromarray(sheet, "RGB").quantize(256, method=Image.Quantize.FASTOCTREE)
-        picture.save(out, "PNG", compress_level=6)
+        return out.getvalue()
+    picture = Image.fromarray(sheet[..., 0] if grey else sheet)
+    if large:
+        picture = picture.quantize(256, method=Image.Quantize.FASTOCTREE)
+    picture.save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
