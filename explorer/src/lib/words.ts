@@ -33,3 +33,8 @@ export function ordinal(value: number): string {
 export function plain(name: string): string {
   return name.replaceAll("_", " ");
 }
+
+/** A percentile, which is neither 0 nor 100. */
+export function percentile(value: number): string {
+  return `${ordinal(Math.min(Math.max(value, 1), 99))} percentile`;
+}

@@ -2,7 +2,7 @@
 
 import type { Bounds } from "../protocol";
 import { readTheme, type Theme } from "./colour";
-import { drawMarks, type Marks } from "./overlay";
+import { drawLabels, drawMarks, type Label, type Marks } from "./overlay";
 import type { Pictures } from "./pictures";
 import { pointLook, type MapRenderer, type Palette } from "./renderer";
 import { View, type Insets } from "./view";
@@ -16,10 +16,10 @@ export class MapController {
   readonly view = new View();
   readonly renderer: MapRenderer;
   theme: Theme;
-  marks: Marks = { hover: null, pinned: null, neighbours: [], place: null, lasso: null, labels: null };
+  marks: Marks = { hover: null, pinned: null, neighbours: [], place: null, lasso: null };
   pictures: Pictures | null = null;
-  /** Called after each drawn frame: things that follow the view, such as the card at the pointer. */
-  onDraw: (() => void) | null = null;
+  /** Names to write beside points in this view. */
+  names: (() => Label[]) | null = null;
   frames = 0;
   private readonly pen: CanvasRenderingContext2D;
   private n = 0;
@@ -157,9 +157,9 @@ export class MapController {
     this.pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.pen.clearRect(0, 0, this.view.width, this.view.height);
     this.pictures?.draw(this.pen, this.view, this.theme);
+    drawLabels(this.pen, this.view, this.theme, this.names?.() ?? [], look.size);
     drawMarks(this.pen, this.view, this.theme, this.marks, look.size);
     this.frames++;
-    this.onDraw?.();
   }
 
   destroy(): void {

@@ -13,7 +13,11 @@ export interface Marks {
   place: { at: Spot; hasData: boolean; held: boolean; keyboard: boolean } | null;
   /** Screen coordinates, x and y in turn. */
   lasso: readonly number[] | null;
-  labels: readonly { at: Spot; text: string }[] | null;
+}
+
+export interface Label {
+  at: Spot;
+  text: string;
 }
 
 function ring(pen: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string, width: number): void {
@@ -27,7 +31,6 @@ function ring(pen: CanvasRenderingContext2D, x: number, y: number, r: number, co
 export function drawMarks(pen: CanvasRenderingContext2D, view: View, theme: Theme, marks: Marks, size: number): void {
   const at = (spot: Spot) => view.toScreen(spot[0], spot[1]);
   const { ink, ground } = theme.css;
-  if (marks.labels) drawLabels(pen, at, theme, marks.labels, size);
   if (marks.place) drawPlace(pen, at(marks.place.at), theme, marks.place);
   if (marks.pinned) {
     const [x, y] = at(marks.pinned);
@@ -119,15 +122,14 @@ function drawLasso(pen: CanvasRenderingContext2D, theme: Theme, path: readonly n
   pen.stroke();
 }
 
-function drawLabels(
-  pen: CanvasRenderingContext2D, at: (s: Spot) => [number, number], theme: Theme,
-  labels: readonly { at: Spot; text: string }[], size: number,
+export function drawLabels(
+  pen: CanvasRenderingContext2D, view: View, theme: Theme, labels: readonly Label[], size: number,
 ): void {
   pen.font = "600 11px system-ui, sans-serif";
   pen.textBaseline = "middle";
   pen.lineJoin = "round";
   for (const label of labels) {
-    const [x, y] = at(label.at);
+    const [x, y] = view.toScreen(label.at[0], label.at[1]);
     pen.lineWidth = 3;
     pen.strokeStyle = theme.css.ground;
     pen.strokeText(label.text, x + size / 2 + 4, y);
