@@ -56,7 +56,7 @@ def describe(progress: Progress) -> str:
     if progress.rows_per_second:
         parts.append(f"{progress.rows_per_second:,.0f} rows/s")
     left = duration(progress.seconds_left)
-    if left:
+    if left and progress.fraction >= 0.01:  # the first steps are slow and tell little
         parts.append(f"{left} left")
     return ", ".join(parts)
 

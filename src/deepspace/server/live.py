@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from deepspace.errors import DeepspaceError
 from deepspace.server.guard import MAX_MESSAGE
 from deepspace.server.items import NEIGHBOURS, Items
 from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, parse
@@ -129,6 +130,8 @@ class Hub:
             items = self.views.of(space).items
             for detail in (False, True):
                 decode(items, [DecodeRequest(type="decode", id=0, x=x, y=y, detail=detail)])
+        except DeepspaceError as error:
+            log.warning("%s", error)
         except Exception:
             log.exception("the first decode failed")
 
@@ -163,8 +166,6 @@ class Hub:
 
     @staticmethod
     def _apology(request: DecodeRequest, error: Exception) -> str:
-        from deepspace.errors import DeepspaceError
-
         if isinstance(error, DeepspaceError | _NotReadyError):
             sentence = str(error)
         else:
