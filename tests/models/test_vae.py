@@ -109,6 +109,7 @@ def test_contract(layout: Layout, network: str, likelihood: str | None) -> None:
 @pytest.mark.parametrize("name", ["grey 28x28", "signal 140", "vector 20", "table"])
 def test_elbo_terms_match_torch_distributions(name: str) -> None:
     model, x = make(LAYOUTS[name])
+    model.eval()
     assert isinstance(model, VAEModel)
     terms = model.terms(x, torch.Generator().manual_seed(5))
     posterior = model.encode(x)

@@ -20,6 +20,7 @@ class VAE:
     hidden: widths of the hidden layers, from the data inwards: units for "mlp", channels a level for "conv".
     network: "mlp", "conv" (images and signals), or "auto".
     likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
+    dropout: share of the last hidden features left out at random while training; it holds few rows from being learnt by heart.
     beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
     reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
     """
@@ -28,6 +29,7 @@ class VAE:
     hidden: tuple[int, ...] | None = None
     network: Network = "auto"
     likelihood: str | None = None
+    dropout: float | None = None
     beta: float = 1.0
     reason: str = field(default="", compare=False)
 
@@ -42,13 +44,15 @@ class VAE:
             object.__setattr__(self, "hidden", tuple(int(h) for h in self.hidden))
             if any(h < 1 for h in self.hidden or ()):
                 raise ModelError(f"VAE hidden must hold widths of at least 1, got {self.hidden}.")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ModelError(f"VAE dropout must be a share from 0 to below 1, got {self.dropout}.")
         if not 0 <= self.beta < float("inf"):
             raise ModelError(f"VAE beta must be a finite number of at least 0, got {self.beta}.")
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to choose."""
-        return None not in (self.latent_dim, self.hidden, self.likelihood) and self.network != "auto"
+        return None not in (self.latent_dim, self.hidden, self.likelihood, self.dropout) and self.network != "auto"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, read back by ``VAE.from_json``."""

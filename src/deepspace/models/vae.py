@@ -33,7 +33,7 @@ class VAEModel(LatentModel):
         self.latent_dim, self.beta = config.latent_dim, config.beta
         self.likelihood = likelihoods.make(config.likelihood, layout)
         self.encoder, self.decoder = networks.make(
-            config.network, layout, config.hidden, config.latent_dim, self.likelihood.outputs
+            config.network, layout, config.hidden, config.latent_dim, self.likelihood.outputs, config.dropout or 0.0
         )
         self.posterior = nn.Linear(self.encoder.width, 2 * self.latent_dim)
         # Start near mean 0 and scale 1 for every row, so that the KL starts near 0.

@@ -14,6 +14,7 @@ __all__ = ["ACTIVE", "Evaluation", "active_units", "evaluate"]
 
 ACTIVE = 0.01  # variance of the posterior mean over rows beyond which a unit is active: Burda 2016, arXiv:1509.00519
 _BATCH = 1024
+_MEANS = 2000
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int =
         terms = model.terms(part, generator)
         reconstruction += terms.reconstruction.double().sum()
         kl += terms.kl.double().sum(0)
-        means.append(model.encode(part).mean)
+        if sum(map(len, means)) < _MEANS:  # the variance of a mean needs no more
+            means.append(model.encode(part).mean)
     model.train(training)
     each = (kl / len(x)).tolist()
     return Evaluation(float(reconstruction / len(x)), sum(each), each, active_units(torch.cat(means)))

@@ -29,6 +29,7 @@ from deepspace.training.history import History, Stop, split
 __all__ = ["train"]
 
 _PROBE = 10_000  # rows looked at before training
+_UNHELD = 1000  # training rows that stand in where none are held out
 _SAY_EVERY = 0.1  # seconds between progress events
 _SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
 _MULTIPLIES = 2e7  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
@@ -152,21 +153,14 @@ class _Run:
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
         first = np.sort(np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE])
         look = torch.from_numpy(feed.gather(self.array, first))
-        self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look
+        self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
         self.model.prepare(look.to(self.device))
         self.precision = self._precision()
         self.generator = torch.Generator(self.device)
-        self.names = [name for name, _ in self.model.named_parameters()]
         self.parameters = list(self.model.parameters())
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=plan.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=1e-4,
-            fused=self.device.type in ("cpu", "cuda"),
-        )
+        self.optimizer = self._optimizer()
         self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.checkpoint = None
         saved = None
@@ -177,6 +171,18 @@ class _Run:
         torch.set_num_threads(self.threads)
         if saved:
             self._restore(*saved)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """AdamW; only the weights of layers decay, not biases or what the likelihood learns."""
+        names = {id(p): name for name, p in self.model.named_parameters()}
+        decays = [p.ndim > 1 and not names[id(p)].startswith("likelihood.") for p in self.parameters]
+        groups = [
+            {"params": [p for p, d in zip(self.parameters, decays, strict=True) if d], "weight_decay": self.plan.decay},
+            {"params": [p for p, d in zip(self.parameters, decays, strict=True) if not d], "weight_decay": 0.0},
+        ]
+        self.names = [names[id(p)] for group in groups for p in group["params"]]  # type: ignore[attr-defined]
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=(0.9, 0.99), fused=fused)
 
     def _precision(self) -> str:
         if self.config.precision != "auto":
@@ -347,10 +353,10 @@ class _Run:
         )
         # What is trained towards: for beta = 1 the ELBO.
         score = judged.reconstruction - self.model.beta * judged.kl
-        if score > state.best or not plan.warm(state.step - 1):
+        if score > state.best or state.best_epoch == 0:
             state.best, state.best_epoch, state.waited = max(score, -math.inf), epoch + 1, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        elif plan.validation_rows:
+        elif plan.validation_rows and plan.warm(state.step - 1):
             state.waited += 1
             if state.waited >= plan.patience and not state.stopped:
                 state.stopped = "early"

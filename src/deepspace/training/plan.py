@@ -26,6 +26,7 @@ class Plan:
     learning_rate: float
     warmup_steps: int
     patience: int
+    decay: float
 
     @property
     def total(self) -> int:
@@ -85,4 +86,5 @@ def make(config: TrainConfig, rows: int) -> Plan:
         learning_rate=rate,
         warmup_steps=round(config.warmup * count * steps),
         patience=config.patience or max(10, count // 5),
+        decay=1.0 if train < 5000 else 0.1,
     )

@@ -23,8 +23,11 @@ def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
     return (shape[1], shape[2]) if len(shape) == 3 else (1, shape[1])
 
 
-def _geometry(shape: tuple[int, ...], levels: int) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Kernel, stride and padding of a layer that halves, and the plane (h, w) at the bottom after ``levels`` of them."""
+_Pair = tuple[int, int]
+
+
+def _geometry(shape: tuple[int, ...], levels: int) -> tuple[_Pair, _Pair, _Pair, _Pair]:
+    """Kernel, stride and padding of a layer that halves; and the plane (h, w) left after ``levels`` of them."""
     kernel = _KERNEL["image" if len(shape) == 3 else "signal"]
     stride = (2 if kernel[0] > 1 else 1, 2)
     padding = ((kernel[0] - stride[0]) // 2, (kernel[1] - stride[1]) // 2)
@@ -40,9 +43,9 @@ def _kaiming(layer: nn.Conv2d | nn.ConvTranspose2d, fan_in: float) -> None:
 
 
 class ConvEncoder(Encoder):
-    """(B, *shape) -> (B, C h w): each level halves the plane. Sizes that do not divide are padded on the right and below."""
+    """(B, *shape) -> (B, C h w): each level halves the plane, which is padded right and below until it divides."""
 
-    def __init__(self, layout: Layout, hidden: Sequence[int]) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         if not hidden:
             raise ModelError("The conv network needs at least one level in hidden, for example (32, 64).")
@@ -58,7 +61,7 @@ class ConvEncoder(Encoder):
             _kaiming(conv, channels * prod(kernel))
             layers += [conv, nn.ReLU(inplace=True)]
             channels = out
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
         self.width = channels * prod(bottom)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,7 +77,9 @@ class ConvEncoder(Encoder):
 class ConvDecoder(Decoder):
     """(B, D) -> (B, *outputs): each level doubles the plane; what padding added is cut off."""
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...]) -> None:
+    def __init__(
+        self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.outputs = outputs
         kernel, stride, padding, bottom = _geometry(outputs, len(hidden))
@@ -88,7 +93,7 @@ class ConvDecoder(Decoder):
             _kaiming(up, channels * prod(kernel) / prod(stride))
             layers += [up, nn.ReLU(inplace=True)]
             channels = out
-        self.layers = nn.Sequential(*layers)
+        self.layers = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
         self.output = nn.ConvTranspose2d(channels, outputs[0], kernel, stride, padding)
         _kaiming(self.output, 2 * channels * prod(kernel) / prod(stride))
 

@@ -15,24 +15,24 @@ from deepspace.models.networks.base import Decoder, Encoder, Standardise
 __all__ = ["MLPDecoder", "MLPEncoder", "stack"]
 
 
-def stack(widths: Sequence[int]) -> nn.Sequential:
-    """Linear layers of these widths with a ReLU after each: the cheapest activation, and as good as others here."""
+def stack(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Linear layers of these widths with a ReLU after each: the cheapest activation. Dropout ends them."""
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
         linear = nn.Linear(a, b)
         nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
         nn.init.zeros_(linear.bias)
         layers += [linear, nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
 
 
 class MLPEncoder(Encoder):
     """(B, *shape) -> (B, hidden[-1])."""
 
-    def __init__(self, layout: Layout, hidden: Sequence[int]) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         self.standardise = Standardise(layout)
-        self.layers = stack([layout.size, *hidden])
+        self.layers = stack([layout.size, *hidden], dropout)
         self.width = hidden[-1] if hidden else layout.size
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,11 +46,13 @@ class MLPEncoder(Encoder):
 class MLPDecoder(Decoder):
     """(B, D) -> (B, *outputs), through the hidden widths in reverse."""
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...]) -> None:
+    def __init__(
+        self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.outputs = outputs
         widths = [latent_dim, *reversed(hidden)]
-        self.layers = stack(widths)
+        self.layers = stack(widths, dropout)
         self.output = nn.Linear(widths[-1], prod(outputs))
 
     def forward(self, z: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class TableEncoder(Encoder):
     embedding that all such columns share. Missing is a category of its own. No loop over columns.
     """
 
-    def __init__(self, layout: Layout, hidden: Sequence[int]) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         sizes = layout.cardinalities
         scalar = layout.columns("number", "ordinal")
@@ -42,7 +42,7 @@ class TableEncoder(Encoder):
         self.narrow = self._codes("narrow", narrow, sizes, first)
         self.wide = self._codes("wide", wide, sizes, _EMBEDDING)
         self.mix = nn.Linear(len(wide) * _EMBEDDING, first, bias=False) if wide else None
-        self.layers = stack([first, *hidden[1:]])
+        self.layers = stack([first, *hidden[1:]], dropout)
         self.width = hidden[-1] if hidden else first
 
     scalar: Tensor
