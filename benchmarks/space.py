@@ -27,7 +27,8 @@ import pyarrow.parquet as pq
 import torch
 
 from deepspace import data, models
-from deepspace.space import BaseSpace, build, map as maps, open_space
+from deepspace.space import BaseSpace, build, open_space
+from deepspace.space import map as maps
 from deepspace.space.density import Density
 from deepspace.space.figures import batch_rows
 
@@ -47,11 +48,14 @@ def paired(ours: Callable[[], object], theirs: Callable[[], object], repeats: in
 
 
 def show(what: str, ours: float, theirs: float, ratio: np.ndarray, against: str) -> None:
-    print(f"{what:44s} {1e3 * ours:10.2f} ms   {ratio[0]:6.2f} x [{ratio[1]:.2f}, {ratio[2]:.2f}]  {against} ({1e3 * theirs:.2f} ms)")
+    print(
+        f"{what:44s} {1e3 * ours:10.2f} ms   {ratio[0]:6.2f} x [{ratio[1]:.2f}, {ratio[2]:.2f}]  "
+        f"{against} ({1e3 * theirs:.2f} ms)"
+    )
 
 
 def wide_space(folder: Path, rows: int) -> BaseSpace:
-    """A space of many rows, with a map fitted on few of them and no densities: what is measured does not depend on them."""
+    """A space of many rows; the map is fitted on few and densities are left out: what is measured needs neither."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, rows)
     vectors = (rng.normal(size=(10, 32))[labels] * 3 + rng.normal(size=(rows, 32))).astype(np.float32)
@@ -65,7 +69,10 @@ def wide_space(folder: Path, rows: int) -> BaseSpace:
         return maps.FittedMap.load(small.tensors(), small.config_json(), small.transform(latents), latents)
 
     history = SimpleNamespace(to_json=dict, validation_index=np.arange(100))
-    with patch.object(maps, "fit_map", quick), patch.object(Density, "of_rows", lambda self: np.zeros(rows, np.float32)):
+    with (
+        patch.object(maps, "fit_map", quick),
+        patch.object(Density, "of_rows", lambda self: np.zeros(rows, np.float32)),
+    ):
         return build(dataset, model, history, folder / "wide.space")  # type: ignore[arg-type]
 
 
@@ -80,7 +87,10 @@ def opening(space: BaseSpace, repeats: int) -> None:
         "import time; t = time.perf_counter(); import deepspace as ds; "
         f"s = ds.open({str(space.folder)!r}); n = len(s); print(time.perf_counter() - t)"
     )
-    fresh = [float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    fresh = [
+        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
     print(f"{'  the same from a fresh Python, imports and all':44s} {1e3 * np.median(fresh):10.2f} ms")
     start = time.perf_counter()
     open_space(space.folder, verify=True)
@@ -153,7 +163,9 @@ def parquet(folder: Path, repeats: int) -> None:
         config = models.choose(dataset.schema, dataset.array)
         model = models.build(config, dataset.schema, seed=0).eval()
         space = object.__new__(BaseSpace)
-        space.__dict__.update(schema=dataset.schema, model=model, name=name, latents=SimpleNamespace(mean=np.empty((0, model.latent_dim))))
+        space.__dict__.update(
+            schema=dataset.schema, model=model, name=name, latents=SimpleNamespace(mean=np.empty((0, model.latent_dim)))
+        )
         array = np.asarray(dataset.array)
         step = batch_rows(dataset.schema.shape)
 
@@ -165,7 +177,11 @@ def parquet(folder: Path, repeats: int) -> None:
         def whole(space: BaseSpace = space, file: Path = file) -> None:
             space.encode(file)
 
-        show(f"encode {table.num_rows:,} rows of Parquet: {name}", *paired(whole, bare, max(3, repeats // 3)), "bare encoder, in memory")
+        show(
+            f"encode {table.num_rows:,} rows of Parquet: {name}",
+            *paired(whole, bare, max(3, repeats // 3)),
+            "bare encoder, in memory",
+        )
 
 
 def main() -> None:

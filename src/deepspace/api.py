@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.layers import Layers
     from deepspace.metrics import Measures
     from deepspace.models import VAE, LatentModel
-    from deepspace.training import History, TrainConfig
+    from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
 __all__ = ["Space", "fit", "open"]
@@ -188,11 +188,14 @@ class _Fit:
         from deepspace.models import build as build_model
         from deepspace.models import choose
         from deepspace.space import build as build_space
+        from deepspace.space.opening import check_room
+        from deepspace.training import TrainConfig, train
 
         checkpoint = work.folder / _CHECKPOINT
         work.keep = checkpoint.exists()
         self.tell("loading", 0.0)
         dataset = load(source, workdir=_empty(work.folder / "data"), **reading)
+        check_room(work.target, dataset.array.nbytes)
         if on_dataset is not None:
             on_dataset(dataset)
         chosen = (
@@ -202,8 +205,17 @@ class _Fit:
         )
         self.tell("loading", 1.0, chosen.reason)
         model = build_model(chosen, dataset.schema, seed=self.seed)
-        self._resume(work, dataset, model)
-        history = self._train(work, dataset, model, training, on_epoch, should_stop)
+        settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)
+        self._resume(work, dataset, model, settings)
+        work.keep = True  # from here on a kill or an error leaves something to go on from
+        history = train(
+            model,
+            dataset.array,
+            settings,
+            on_progress=self.on_progress,
+            on_epoch=on_epoch,
+            should_stop=should_stop,
+        )
         try:
             build_space(
                 dataset,
@@ -224,13 +236,15 @@ class _Fit:
             ) from error
         self.tell("ready", 1.0)
 
-    def _resume(self, work: Work, dataset: Dataset, model: LatentModel) -> None:
-        """Keep the checkpoint of an earlier, cut short run only if it was on the same data with the same model."""
+    def _resume(self, work: Work, dataset: Dataset, model: LatentModel, settings: TrainConfig) -> None:
+        """Keep the checkpoint of an earlier, cut short run only if it was of the same data, model and settings."""
+        # What may differ without the training being another one.
+        free: dict[str, Any] = {"checkpoint": None, "max_seconds": None, "threads": None, "memory": None}
         stamp = {
             "fingerprint": dataset.source.fingerprint,
             "schema": dataset.schema.to_json(),
             "model": model.config_json(),
-            "seed": self.seed,
+            "training": asdict(replace(settings, device="auto", **free)),
         }
         text = json.dumps(stamp, sort_keys=True, default=str)
         note, checkpoint = work.folder / "fit.json", work.folder / _CHECKPOINT
@@ -240,27 +254,8 @@ class _Fit:
             else:
                 for file in work.folder.glob(f"{checkpoint.stem}*"):
                     file.unlink()
-                self.tell(
-                    "training", 0.0, f"{work.folder.name} held a fit of other data or another model: starting anew"
-                )
+                self.tell("training", 0.0, f"{work.folder.name} held another fit: starting anew")
         note.write_text(text)
-
-    def _train(
-        self,
-        work: Work,
-        dataset: Dataset,
-        model: LatentModel,
-        training: TrainConfig | None,
-        on_epoch: Callable[[LatentModel, int], None] | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> History:
-        from deepspace.training import TrainConfig, train
-
-        config = replace(training or TrainConfig(), seed=self.seed, checkpoint=work.folder / _CHECKPOINT)
-        work.keep = True  # from here on a kill or an error leaves something to go on from
-        return train(
-            model, dataset.array, config, on_progress=self.on_progress, on_epoch=on_epoch, should_stop=should_stop
-        )
 
 
 def _measured(space: BaseSpace) -> dict[str, Any]:

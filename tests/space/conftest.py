@@ -23,7 +23,9 @@ def make() -> Callable[..., BaseSpace]:
 
 
 @pytest.fixture(scope="session", params=MODALITIES)
-def each(request: pytest.FixtureRequest, make: Callable[..., BaseSpace], tmp_path_factory: pytest.TempPathFactory) -> BaseSpace:
+def each(
+    request: pytest.FixtureRequest, make: Callable[..., BaseSpace], tmp_path_factory: pytest.TempPathFactory
+) -> BaseSpace:
     """A space of each modality in turn."""
     return make(tmp_path_factory.mktemp(request.param) / f"{request.param}.space", request.param)
 

@@ -23,7 +23,9 @@ def test_import_deepspace_brings_nothing_heavy() -> None:
 
 
 def test_opening_a_space_needs_neither_torch_nor_a_database(digits: BaseSpace) -> None:
-    code = f"import deepspace; s = deepspace.open({str(digits.folder)!r}); len(s); s.figures; s.rows.record(0); s.measures"
+    code = (
+        f"import deepspace; s = deepspace.open({str(digits.folder)!r}); len(s); s.figures; s.rows.record(0); s.measures"
+    )
     assert loaded_after(code, ("torch", "duckdb", "faiss", "sklearn", "pandas", "polars")) == []
 
 

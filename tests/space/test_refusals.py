@@ -73,7 +73,9 @@ def test_long_files_are_sampled_by_open_and_read_whole_by_verify(folder: Path, m
     data = np.random.default_rng(0).bytes(blocks * (1 << 20) - 5)
     (folder / "extra.npy").write_bytes(data)
     digests = [hashlib.sha256(data[i << 20 : (i + 1) << 20]).hexdigest() for i in range(blocks)]
-    rewrite(folder, lambda m: m["files"].update({"extra.npy": {"bytes": len(data), "block": 1 << 20, "sha256": digests}}))
+    rewrite(
+        folder, lambda m: m["files"].update({"extra.npy": {"bytes": len(data), "block": 1 << 20, "sha256": digests}})
+    )
     verify(folder)
     for block, seen in enumerate([True, False, False, True, False, True, False, False, True]):
         harmed = bytearray(data)
@@ -139,7 +141,7 @@ def test_links_are_not_followed(folder: Path, tmp_path: Path) -> None:
 )
 def test_manifests_that_do_not_hold_together(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
     rewrite(folder, change)
-    with pytest.raises(SpaceError, match="cannot open 'harmed.space': "):
+    with pytest.raises(SpaceError, match=r"cannot open 'harmed\.space': "):
         open_space(folder)
 
 
@@ -170,13 +172,13 @@ def test_foreign_manifests(tmp_path: Path, content: bytes) -> None:
 
 
 def test_not_a_space(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match="cannot open 'gone.space': there is nothing at"):
+    with pytest.raises(SpaceError, match=r"cannot open 'gone\.space': there is nothing at"):
         open_space(tmp_path / "gone.space")
     (tmp_path / "file.space").write_text("x")
     with pytest.raises(SpaceError, match="is a file, and a space is a folder"):
         open_space(tmp_path / "file.space")
     (tmp_path / "photos").mkdir()
-    with pytest.raises(SpaceError, match="is not a space: it has no manifest.json"):
+    with pytest.raises(SpaceError, match=r"is not a space: it has no manifest\.json"):
         open_space(tmp_path / "photos")
 
 

@@ -16,7 +16,6 @@ import torch
 from deepspace.errors import SpaceError
 from deepspace.space import BaseSpace, open_space, verify
 from deepspace.space.manifest import FILES, joined, plain_json, split_timings
-
 from tests.space.made import dataset, history, model_for
 
 
@@ -157,16 +156,24 @@ def test_arrays_are_memory_mapped_and_read_only(digits: BaseSpace) -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda s: s.decode(np.zeros((8, 16))), r"^cannot decode with 'digits': z has shape \(8, 16\), this space has 3 latent dimensions$"),
+        (
+            lambda s: s.decode(np.zeros((8, 16))),
+            r"^cannot decode with 'digits': z has shape \(8, 16\), this space has 3 latent dimensions$",
+        ),
         (lambda s: s.decode([[0, np.nan, 0]]), r"^cannot decode with 'digits': row 0 of z holds NaN or infinity$"),
         (lambda s: s.decode("here"), r"^cannot decode with 'digits': z is not an array of numbers$"),
-        (lambda s: s.neighbors(z=np.zeros(3), k=161), r"^cannot find 161 neighbours in 'digits': it has 160 rows; k may be 1 to 160$"),
+        (
+            lambda s: s.neighbors(z=np.zeros(3), k=161),
+            r"^cannot find 161 neighbours in 'digits': it has 160 rows; k may be 1 to 160$",
+        ),
         (lambda s: s.neighbors(k=3), r"^cannot find neighbours in 'digits': give either x or z$"),
         (lambda s: s.density(np.zeros((2, 4))), r"^cannot measure density with 'digits': z has shape \(2, 4\)"),
         (lambda s: s.sample(-1), r"^cannot sample from 'digits': n is -1, it must be 0 or more$"),
     ],
 )  # fmt: skip
-def test_questions_that_cannot_be_answered(digits: BaseSpace, call: Callable[[BaseSpace], object], sentence: str) -> None:
+def test_questions_that_cannot_be_answered(
+    digits: BaseSpace, call: Callable[[BaseSpace], object], sentence: str
+) -> None:
     with pytest.raises(SpaceError, match=sentence):
         call(digits)
 

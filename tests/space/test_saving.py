@@ -118,7 +118,9 @@ def test_a_folder_that_is_no_space_is_left_alone(digits: BaseSpace, tmp_path: Pa
     folder = tmp_path / "photos.space"
     folder.mkdir()
     (folder / "holiday.jpg").write_bytes(b"jpg")
-    with pytest.raises(SpaceError, match="cannot save 'photos.space': .* is a folder but not a space; choose another"):
+    with pytest.raises(
+        SpaceError, match=r"cannot save 'photos\.space': .* is a folder but not a space; choose"
+    ):
         digits.save(folder)
     (folder / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(SpaceError, match="is a folder but not a space"):
@@ -145,7 +147,7 @@ def test_overwriting(digits: BaseSpace, others: BaseSpace, tmp_path: Path) -> No
     assert digits.save(target).schema.modality == "image"
     assert old.latents.mean.sum() == others.latents.mean.sum()  # what was open stays readable
     (tmp_path / "file").write_text("x")
-    with pytest.raises(SpaceError, match="cannot save 'file': .* is a file; choose another path"):
+    with pytest.raises(SpaceError, match=r"cannot save 'file': .* is a file; choose another path"):
         digits.save(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     digits.save(tmp_path / "empty")
@@ -214,7 +216,9 @@ def test_a_full_disk(
     make: Callable[..., BaseSpace], digits: BaseSpace, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (small_disk / "ballast").write_bytes(bytes(200_000))
-    sentence = r"^cannot save 'a\.space': it needs .* and the disk that holds .* has .* free; make room or choose another"
+    sentence = (
+        r"^cannot save 'a\.space': it needs .* and the disk that holds .* has .* free; make room or choose another"
+    )
     with pytest.raises(SpaceError, match=sentence):
         digits.save(small_disk / "a.space")
     # Where the room runs out only on the way, at whatever file:
@@ -233,7 +237,9 @@ def test_a_folder_that_may_not_be_written(digits: BaseSpace, tmp_path: Path, mon
         raise PermissionError(13, "Permission denied", str(tmp_path / "locked"))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(SpaceError, match=r"^cannot save 'a\.space': .*locked may not be written to; choose another path$"):
+    with pytest.raises(
+        SpaceError, match=r"^cannot save 'a\.space': .*locked may not be written to; choose another path$"
+    ):
         digits.save(tmp_path / "a.space")
 
 

@@ -63,8 +63,12 @@ def build(
     if not len(dataset):
         raise SpaceError("cannot build a space: there are no rows")
     held = work or Work(Path(path), overwrite=overwrite)
+    from deepspace.space.map.fitted import use_threads
+
     try:
-        _Builder(dataset, model, history, held, seed, on_progress).build(should_stop, measure)
+        # On as many threads as training had: sums in another order would make another space.
+        with use_threads(getattr(history, "threads", None)):
+            _Builder(dataset, model, history, held, seed, on_progress).build(should_stop, measure)
     finally:
         if work is None:
             held.release()

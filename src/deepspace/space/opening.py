@@ -11,7 +11,7 @@ from deepspace.space.base import BaseSpace
 from deepspace.space.files import Sink, Work, readable_bytes, saving
 from deepspace.space.manifest import check_file, read_manifest, write_manifest
 
-__all__ = ["copy_space", "open_space", "verify"]
+__all__ = ["check_room", "copy_space", "open_space", "verify"]
 
 S = TypeVar("S", bound=BaseSpace)
 _PIECE = 1 << 22
