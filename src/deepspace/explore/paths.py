@@ -75,9 +75,10 @@ class Path(Tabular):
         return _with_content(columns | {"density_percentile": self.density_percentile}, self.content)
 
     def __str__(self) -> str:
+        denser = 100 - float(self.density_percentile[self.lowest])
         return (
-            f"{self.kind} path of {len(self)} steps, length {figure(self.length)}; emptiest at step {self.lowest}, where "
-            f"{100 - float(self.density_percentile[self.lowest]):.0f} % of the rows lie in denser places (generated)"
+            f"{self.kind} path of {len(self)} steps, length {figure(self.length)}; emptiest at step {self.lowest}, "
+            f"where {denser:.0f} % of the rows lie in denser places (generated)"
         )
 
 
