@@ -149,8 +149,8 @@ def _sample(n: int, seed: int) -> NDArray[np.int64]:
 
 
 def _scale(centred: NDArray[np.float32]) -> float:
-    """The deviation of a typical live dimension, sqrt(sum v^2 / sum v) over the variances v: one number for all of them,
-    so that distances stay the model's own and a dead dimension stays as small as it is."""
+    """The deviation of a typical live dimension, sqrt(sum v^2 / sum v) over the variances v: one number for all, so
+    that distances stay the model's own and a dead dimension stays as small as it is."""
     variance = np.square(centred, dtype=np.float64).mean(0)
     return float(np.sqrt(max(float((variance**2).sum() / max(float(variance.sum()), 1e-300)), 1e-24)))
 

@@ -127,7 +127,7 @@ class FittedMap:
             scale, trust, _ = float(config["scale"]), dict(config["trust"]), float(config["unit"])
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise SpaceError(
-                f"cannot rebuild the map: its weights and its configuration do not fit together ({_first_line(error)}), "
+                f"cannot rebuild the map: its weights and configuration do not fit together ({_first_line(error)}), "
                 "so the space was changed after it was saved; fit it again"
             ) from error
         return cls(

@@ -74,7 +74,8 @@ def _bandwidth(excess: NDArray[np.float64], target: float) -> NDArray[np.float64
         low = np.where(wide, low, sigma)
         sigma = np.where(np.isinf(high), sigma * 2.0, (low + high) / 2.0)
         sigma = np.clip(sigma, floor, 1e30)
-    return sigma
+    widths: NDArray[np.float64] = sigma
+    return widths
 
 
 def _without_self(

@@ -24,16 +24,16 @@ def layout(
     *,
     early: int = 75,
     late: int = 225,
-    exaggeration: float = 1.0,
+    exaggeration: float = 1.5,
     on_step: Callable[[float], bool] | None = None,
     threads: int = 1,
 ) -> NDArray[np.float32]:
     """Positions (n, 2) that put the graph's neighbours side by side. start: (n, 2).
 
     Minimises sum_ij p_ij (log p_ij - log q_ij), q_ij ~ 1 / (1 + |y_i - y_j|^2), by gradient descent with momentum
-    and gains: UMAP's graph with the repulsion normalised as in t-SNE. ``exaggeration`` multiplies the attraction (1: t-SNE,
-    about 4: UMAP's own balance; Boehm 2022, arXiv:2007.08902). Repulsion is interpolated on a grid and convolved by FFT,
-    linear in n (Linderman 2019, arXiv:1712.09005). on_step(fraction) may return True to stop.
+    and gains: UMAP's graph with the repulsion normalised as in t-SNE. ``exaggeration`` multiplies the attraction (1:
+    t-SNE, about 4: UMAP's own balance; Boehm 2022, arXiv:2007.08902). Repulsion is interpolated on a grid and convolved
+    by FFT, linear in n (Linderman 2019, arXiv:1712.09005). on_step(fraction) may return True to stop.
     """
     n = len(start)
     edges = graph.tocoo()

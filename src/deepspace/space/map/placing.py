@@ -23,7 +23,8 @@ class Placing:
 
     Averaging their positions would put a row between two clusters into the empty space between them, so the place is a
     mode: the landmark position with most support, sum_j w_j / (1 + |p - p_j|^2 / 4), settled by a few steps of mean
-    shift, with w_j the inverse squared latent distance. Beyond 1.5 to 3 times the landmarks' own spacing ``alone`` takes over.
+    shift, with w_j the inverse squared latent distance. Beyond 1.5 to 3 times the landmarks' own spacing ``alone``
+    takes over.
 
     landmarks: (m, D) latents, metric applied; positions: (m, 2) theirs; reach: (m,) distance to the 8th neighbour;
     unit: how many layout units one map unit is.

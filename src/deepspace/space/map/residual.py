@@ -55,7 +55,8 @@ class Residual:
         base, at_data = decoded[: len(places)], decoded[len(places) :]
         remainder = self._latent(distinct) - at_data
         weight = _weights(distance) if self._k > 1 else _lone(distance)
-        full = base + np.einsum("mk,mkd->md", weight, remainder[position.reshape(index.shape)]).astype(np.float32)
+        felt = np.einsum("mk,mkd->md", weight, remainder[position.reshape(index.shape)])
+        full: NDArray[np.float32] = base + felt.astype(np.float32)
         # At a data point itself not even rounding may remain.
         here = np.flatnonzero(distance[:, 0] == 0.0)
         full[here] = self._latent(index[here, 0])

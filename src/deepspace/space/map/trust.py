@@ -67,7 +67,8 @@ def measure_trust(
 def _centred(x: NDArray[np.generic]) -> NDArray[np.float64]:
     # Centring keeps |a|^2 + |b|^2 - 2ab from cancelling when the data is far from the origin.
     flat = np.asarray(x, dtype=np.float64).reshape(len(x), -1)
-    return flat - flat.mean(0)
+    centred: NDArray[np.float64] = flat - flat.mean(0)
+    return centred
 
 
 def _squared(a: NDArray[np.float64], b: NDArray[np.float64], b_norm: NDArray[np.float64]) -> NDArray[np.float64]:
