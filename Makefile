@@ -33,9 +33,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# The second time the space is there and is opened; `make clean` forgets it.
 demo: setup page
 	@test -f demo/digits.npz || $(BIN)/python examples/digits.py demo/digits.npz
-	$(BIN)/deepspace explore demo/digits.npz $(ARGS)
+	@if [ -f demo/digits.space/manifest.json ]; then data=demo/digits.space; \
+		else data="demo/digits.npz --output demo/digits.space"; fi; \
+		set -x; $(BIN)/deepspace explore $$data $(ARGS)
 
 test: lint types page page-check chromium
 	$(BIN)/python -m pytest -m "" $(ARGS)
