@@ -33,7 +33,7 @@ _PATIENCE = 10.0
 
 
 def open_session(path: str | Path) -> Session:
-    """A session over a saved space. Its model and map are loaded now, so that what is wrong with them is said at once."""
+    """A session over a saved space. Its model and map are loaded now, so what is wrong with them is said at once."""
     from deepspace.api import open as open_space
     from deepspace.server import Session
 

@@ -18,10 +18,9 @@ MAX_MESSAGE = 64 * 1024
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-# WebGL libraries (regl) compile their draw calls with `Function`, hence 'unsafe-eval'; every script still has to come
-# from this server. Workers made from blobs index the points.
+# Every script comes from this server and none is made from text; workers made from blobs may index points.
 _POLICY = (
-    "default-src 'none'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
     "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
