@@ -1,8 +1,9 @@
 """Map quality by ParametricUMAP's protocol, beside its published rows; --data DIR holds mnist and fashion-mnist.
 
 Trustworthiness (k = 5) between the pixels and the map positions of the first 10,000 training rows; 5-nearest-neighbour
-accuracy of the test set's positions from the training set's; mean squared error of the test set through two dimensions and
-back, pixels in [0, 1]. The test set is encoded, placed on the map and decoded from its place; nothing is refitted.
+accuracy of the test set's positions from the training set's; mean squared error of the test set through two
+dimensions and back, pixels in [0, 1]. The test set is encoded, placed on the map and decoded from its place; nothing
+is refitted.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def measure(folder: Path, *, epochs: int | None, seed: int) -> tuple[tuple[float
         accuracy = KNeighborsClassifier(5).fit(positions, label).score(places, held_label)
         dimension, trained = space.latent_dim, len(space.history.get("epochs", []))
         space.close()
-    cost = f"{trained} epochs, {dimension} latents; {cpu / 60:.1f} CPU min in all ({wall / 60:.1f} min), map {mapping:.0f} CPU s"
+    spent = f"{cpu / 60:.1f} CPU min in all ({wall / 60:.1f} min), map {mapping:.0f} CPU s"
+    cost = f"{trained} epochs, {dimension} latents; {spent}"
     return (trust, float(accuracy), float(error)), cost
 
 

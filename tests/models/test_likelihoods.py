@@ -115,7 +115,10 @@ def test_discretised_logistic_sums_to_one_and_matches_differences_of_the_cdf(loc
     params = torch.tensor([location, raw]).reshape(1, 2, 1, 1).expand(256, -1, -1, -1)
     log_p = likelihood.log_prob(params, levels).double()
     assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-4)
-    exact_location, scale = np.float64(params[0, 0].item()), np.exp(np.clip(np.float64(params[0, 1].item()) - 2.3, -8, 2))
+    exact_location, scale = (
+        np.float64(params[0, 0].item()),
+        np.exp(np.clip(np.float64(params[0, 1].item()) - 2.3, -8, 2)),
+    )
     edges = (np.arange(257) - 0.5) / 255
     edges[0], edges[-1] = -np.inf, np.inf
     cdf, tail = special.expit((edges - exact_location) / scale), special.expit((exact_location - edges) / scale)
@@ -142,7 +145,10 @@ def table(*columns: tuple[str, int]) -> Layout:
 
 def codes(layout: Layout, n: int = 50, missing: float = 0.2) -> torch.Tensor:
     g = torch.Generator().manual_seed(4)
-    cells = [torch.randint(0, k, (n,), generator=g).float() if k else torch.randn(n, generator=g) for k in layout.cardinalities]
+    cells = [
+        torch.randint(0, k, (n,), generator=g).float() if k else torch.randn(n, generator=g)
+        for k in layout.cardinalities
+    ]
     x = torch.stack(cells, 1)
     x[torch.rand(x.shape, generator=g) < missing] = float("nan")
     return x

@@ -59,7 +59,9 @@ CASES = [
 ]
 
 
-def make(layout: Layout, network: Any = "auto", likelihood: str | None = None, **config: Any) -> tuple[LatentModel, torch.Tensor]:
+def make(
+    layout: Layout, network: Any = "auto", likelihood: str | None = None, **config: Any
+) -> tuple[LatentModel, torch.Tensor]:
     x = rows(layout)
     config = {"latent_dim": 3, **config}
     model = build(choose(layout, x, VAE(network=network, likelihood=likelihood, **config)), layout, seed=1)

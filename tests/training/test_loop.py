@@ -91,9 +91,7 @@ def test_it_learns_and_keeps_the_best_weights() -> None:
     array = vectors()
     model = small()
     seen: list[dict[str, torch.Tensor]] = []
-    history = train(
-        model, array, TrainConfig(epochs=40, threads=1), on_epoch=lambda m, epoch: seen.append(weights(m))
-    )
+    history = train(model, array, TrainConfig(epochs=40, threads=1), on_epoch=lambda m, epoch: seen.append(weights(m)))
     assert history.epochs[-1]["validation_elbo"] > history.epochs[0]["validation_elbo"] + 3
     assert same(seen[history.best_epoch - 1], weights(model))
     assert history.best_epoch == max(history.epochs, key=lambda e: e["validation_elbo"])["epoch"]
@@ -272,7 +270,7 @@ def test_non_finite_steps_are_skipped_and_said(tmp_path: Path) -> None:
     events: list[Progress] = []
     history = train(model, vectors(), QUICK, on_progress=events.append)
     assert history.skipped == 3
-    assert [e.message for e in events if "not finite" in e.message][0] == "Step 4 was not finite and was skipped."
+    assert next(e.message for e in events if "not finite" in e.message) == "Step 4 was not finite and was skipped."
     assert all(torch.isfinite(v).all() for v in model.state_dict().values())
 
 

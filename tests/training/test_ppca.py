@@ -21,7 +21,8 @@ def rows() -> np.ndarray:
 
 
 def ppca_log_likelihood(x: np.ndarray, dims: int) -> float:
-    """The highest mean log-likelihood that a linear-Gaussian model with ``dims`` latents can reach on x, in nats a row."""
+    """The highest mean log-likelihood that a linear-Gaussian model with ``dims`` latents can reach on x, in nats a
+    row."""
     values, vectors = np.linalg.eigh(np.cov(x.T.astype(np.float64), bias=True))
     values, vectors = values[::-1], vectors[:, ::-1]
     noise = values[dims:].mean()

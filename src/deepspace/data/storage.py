@@ -61,5 +61,5 @@ def settle(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if not isinstance(array, np.memmap) or array.filename is None:
         return array
     array.flush()
-    reopened: npt.NDArray[Any] = np.load(array.filename, mmap_mode="r")
+    reopened: npt.NDArray[Any] = np.load(array.filename, mmap_mode="r", allow_pickle=False)
     return reopened

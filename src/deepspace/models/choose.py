@@ -40,7 +40,8 @@ def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None 
         network=network,
         latent_dim=config.latent_dim or latent_dim,
         hidden=config.hidden if config.hidden is not None else _hidden(layout, network, len(array)),
-        # On 500 heartbeats, with weight decay, a tenth left out gains 14 nats of held-out ELBO; on 54,000 digits it costs some.
+        # On 500 heartbeats, with weight decay, a tenth left out gains 14 nats of held-out ELBO; on 54,000 digits it
+        # costs some.
         dropout=config.dropout if config.dropout is not None else 0.1 if len(array) < 5000 else 0.0,
         reason=_sentence(reasons),
     )
@@ -63,7 +64,10 @@ def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
     # with 185 nats of KL, where Bernoulli needs 26 for a smaller squared error (.0095 against .0195) and better
     # neighbours (.967 against .930 at 8 epochs).
     if layout.shape[0] == 1 and ends >= 0.7:
-        return "bernoulli", f"{100 * ends:.0f} % of the pixels are nearly black or white, so the likelihood is Bernoulli"
+        return (
+            "bernoulli",
+            f"{100 * ends:.0f} % of the pixels are nearly black or white, so the likelihood is Bernoulli",
+        )
     return "gaussian", "the pixels are grey levels or colours, so the likelihood is Gaussian with a learned scale"
 
 
@@ -77,7 +81,10 @@ def _network(layout: Layout, config: VAE) -> tuple[Literal["mlp", "conv"], str]:
             return "conv", "the network is convolutional along time"
         return "mlp", "the network is fully connected, since the signals are short"
     if layout.size <= 1024:
-        return "mlp", "the network is fully connected, which learns small grey images as well as a convolution and faster"
+        return (
+            "mlp",
+            "the network is fully connected, which learns small grey images as well as a convolution and faster",
+        )
     return "conv", "the network is convolutional, since the images are large or coloured"
 
 

@@ -20,7 +20,8 @@ class VAE:
     hidden: widths of the hidden layers, from the data inwards: units for "mlp", channels a level for "conv".
     network: "mlp", "conv" (images and signals), or "auto".
     likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
-    dropout: share of the last hidden features left out at random while training; it holds few rows from being learnt by heart.
+    dropout: share of the last hidden features left out at random while training; it holds few rows from being learnt
+        by heart.
     beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
     reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
     """

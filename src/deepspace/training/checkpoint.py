@@ -69,7 +69,8 @@ class Checkpoint:
                 header = file.metadata() or {}
                 if header.get("fingerprint") != self.key:
                     return None
-                return {name: file.get_tensor(name) for name in file.keys()}, json.loads(header["facts"])
+                names = file.keys()  # not iterable itself
+                return {name: file.get_tensor(name) for name in names}, json.loads(header["facts"])
         except (OSError, SafetensorError, KeyError, ValueError):
             return None
 

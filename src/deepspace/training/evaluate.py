@@ -50,12 +50,12 @@ def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int =
     generator = torch.Generator(device).manual_seed(seed)
     reconstruction = torch.zeros((), dtype=torch.float64, device=device)
     kl = torch.zeros(model.latent_dim, dtype=torch.float64, device=device)
-    means = []
+    means: list[Tensor] = []
     for part in _parts(x, device):
         terms = model.terms(part, generator)
         reconstruction += terms.reconstruction.double().sum()
         kl += terms.kl.double().sum(0)
-        if sum(map(len, means)) < _MEANS:  # the variance of a mean needs no more
+        if sum(len(m) for m in means) < _MEANS:  # the variance of a mean needs no more
             means.append(model.encode(part).mean)
     model.train(training)
     each = (kl / len(x)).tolist()

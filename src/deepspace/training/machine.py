@@ -18,7 +18,7 @@ __all__ = ["available_memory", "has_bfloat16", "keep_freed_memory", "pick_device
 
 
 def pick_device(name: str) -> torch.device:
-    """"auto" is the CUDA device when there is one, else the CPU. Raises TrainingError for one that is not there."""
+    """ "auto" is the CUDA device when there is one, else the CPU. Raises TrainingError for one that is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -54,7 +54,8 @@ def keep_freed_memory() -> Iterator[None]:
     """Let the C library keep what a step frees for the next step, instead of handing it back and faulting it in again.
 
     A training step allocates and frees the same tens of megabytes over and over; with glibc's defaults a third of the
-    time of a small network goes into the kernel clearing those pages. Elsewhere this does nothing. Freed memory is given back at the end.
+    time of a small network goes into the kernel clearing those pages. Elsewhere this does nothing. Freed memory is
+    given back at the end.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if libc is None or not (hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim")):

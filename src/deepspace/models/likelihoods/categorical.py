@@ -29,8 +29,10 @@ def buckets(sizes: Sequence[int]) -> list[tuple[int, ...]]:
     """
     groups: list[list[int]] = []
     for i in sorted(range(len(sizes)), key=lambda i: sizes[i]):
-        new = not groups or (sizes[i] > 8 and sizes[i] > 2 * sizes[groups[-1][0]]) or (
-            (sizes[i] > _DIRECT) != (sizes[groups[-1][0]] > _DIRECT)
+        new = (
+            not groups
+            or (sizes[i] > 8 and sizes[i] > 2 * sizes[groups[-1][0]])
+            or ((sizes[i] > _DIRECT) != (sizes[groups[-1][0]] > _DIRECT))
         )
         if new:
             groups.append([i])
@@ -83,7 +85,9 @@ class Categorical(Likelihood):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         if 0 in layout.cardinalities:
-            raise ModelError("The categorical likelihood is for columns of categories only; use 'table' for mixed ones.")
+            raise ModelError(
+                "The categorical likelihood is for columns of categories only; use 'table' for mixed ones."
+            )
         sizes = layout.cardinalities
         self.blocks = nn.ModuleList(_Block(g, tuple(sizes[i] for i in g)) for g in buckets(sizes))
         self.outputs = (sum(b.width for b in self._blocks()),)

@@ -21,7 +21,8 @@ class Gaussian(Likelihood):
     """Independent normals; the decoder gives the mean, the scale is learned (sigma-VAE, Rybkin 2021, arXiv:2006.13202).
 
     For images the mean is a sigmoid of the decoder's output, since intensities lie in [0, 1]: on Fashion-MNIST that
-    gains 150 nats over leaving it free. One scale a channel for images and signals, one a column for tables, one in all for vectors. NaN is not observed.
+    gains 150 nats over leaving it free. One scale a channel for images and signals, one a column for tables, one in
+    all for vectors. NaN is not observed.
     """
 
     name = "gaussian"

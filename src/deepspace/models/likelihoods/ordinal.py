@@ -28,7 +28,9 @@ class Ordinal(Likelihood):
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
         if min(layout.cardinalities) < 2:
-            raise ModelError("The ordinal likelihood needs 2 or more ordered categories a column; use 'table' for others.")
+            raise ModelError(
+                "The ordinal likelihood needs 2 or more ordered categories a column; use 'table' for others."
+            )
         sizes = torch.tensor(layout.cardinalities)
         n, k = len(sizes), int(sizes.max())
         self.categories = k

@@ -77,9 +77,7 @@ class ConvEncoder(Encoder):
 class ConvDecoder(Decoder):
     """(B, D) -> (B, *outputs): each level doubles the plane; what padding added is cut off."""
 
-    def __init__(
-        self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0
-    ) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0) -> None:
         super().__init__()
         self.outputs = outputs
         kernel, stride, padding, bottom = _geometry(outputs, len(hidden))

@@ -46,9 +46,7 @@ class MLPEncoder(Encoder):
 class MLPDecoder(Decoder):
     """(B, D) -> (B, *outputs), through the hidden widths in reverse."""
 
-    def __init__(
-        self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0
-    ) -> None:
+    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0) -> None:
         super().__init__()
         self.outputs = outputs
         widths = [latent_dim, *reversed(hidden)]

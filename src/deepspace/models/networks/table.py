@@ -23,8 +23,8 @@ class TableEncoder(Encoder):
     """(B, F) with NaN where missing -> (B, hidden[-1]).
 
     A number enters as its value, 0 where missing, and a flag for observed; an ordered category likewise, its code
-    spread over [-1, 1]. A category with few siblings picks a row of first-layer weights; one with many picks a row of an
-    embedding that all such columns share. Missing is a category of its own. No loop over columns.
+    spread over [-1, 1]. A category with few siblings picks a row of first-layer weights; one with many picks a row of
+    an embedding that all such columns share. Missing is a category of its own. No loop over columns.
     """
 
     def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
