@@ -108,6 +108,9 @@ class FakeMap:
         self.trust = {"trustworthiness": 0.912, "continuity": 0.934, "n": len(z), "k": 5}
         self._reach = float(np.linalg.norm(high - low)) * 0.03
 
+    def prepare(self) -> None:
+        pass
+
     def _near(self, p: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         p = np.asarray(p, np.float32)
         squared = ((p[:, None] - self.positions[None]) ** 2).sum(2)

@@ -87,7 +87,8 @@ class Hub:
         self.views = views
         self.connections: set[Connection] = set()
         self.batches: deque[int] = deque(maxlen=1024)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode")
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode", initializer=self._one_thread)
+        self._threads = 0
         self._task: asyncio.Task[None] | None = None
         self._work = asyncio.Event()
         self._warm: BaseSpace | None = None
@@ -113,6 +114,17 @@ class Hub:
         for connection in list(self.connections):
             connection.wake.set()
         self._worker.shutdown(wait=False, cancel_futures=True)
+        if self._threads:
+            import torch
+
+            torch.set_num_threads(self._threads)
+
+    def _one_thread(self) -> None:
+        """A decode or eight are too small to share among threads: waiting for the others costs more than it saves."""
+        import torch
+
+        self._threads = torch.get_num_threads()
+        torch.set_num_threads(1)
 
     def _session_changed(self) -> None:
         space = self.session.space
@@ -126,6 +138,7 @@ class Hub:
     def _warm_up(self, space: BaseSpace) -> None:
         """Loads what the first decode would otherwise wait for: model, map, indices, and the columns' descriptions."""
         try:
+            space.map.prepare()
             x, y = (float(v) for v in np.asarray(space.map.positions[0]))
             items = self.views.of(space).items
             for detail in (False, True):

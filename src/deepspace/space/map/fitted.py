@@ -86,7 +86,7 @@ class FittedMap:
 
     def prepare(self) -> None:
         """Builds the lookups now (about a second for 1,000,000 rows) instead of at the first question."""
-        self._remainder()
+        self._remainder().prepare()
         self._where()
         if len(self._landmarks):
             self._places()

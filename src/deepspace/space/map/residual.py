@@ -15,6 +15,8 @@ _REACH = 0.3
 """A point's own remainder is gone where the nearest data point is this share of the way to the 24th nearest. On an
 evenly filled map the nearest is at .18 of that way, so most places between data points see the average alone."""
 _PRIOR = 0.5
+_KEPT_BYTES = 64 << 20
+_BLOCK = 32_768
 
 
 class Residual:
@@ -45,22 +47,39 @@ class Residual:
         self._places = places[self._first]
         self._k = min(_NEIGHBOURS, len(self._first))
         self._tree = cKDTree(self._places, balanced_tree=False, compact_nodes=False)
+        self._known: NDArray[np.float32] | None = None
+
+    def prepare(self) -> None:
+        """Works out all remainders now, where they take no more than 64 MB: a question then decodes its place alone."""
+        count = len(self._places)
+        if self._known is not None or count * self._latents.shape[1] * 4 > _KEPT_BYTES:
+            return
+        groups = [np.arange(i, min(i + _BLOCK, count)) for i in range(0, count, _BLOCK)]
+        self._known = np.concatenate([self._latent(g) - self._decode(self._places[g]) for g in groups])
 
     def add_to(self, places: NDArray[np.float32]) -> NDArray[np.float32]:
         """decode(p) + r(p), (M, D), for places (M, 2) float32."""
         distance, index = self._tree.query(places, k=self._k)
         distance, index = distance.reshape(-1, self._k), index.reshape(-1, self._k)
-        distinct, position = np.unique(index, return_inverse=True)
-        decoded = self._decode(np.concatenate([places, self._places[distinct]]))
-        base, at_data = decoded[: len(places)], decoded[len(places) :]
-        remainder = self._latent(distinct) - at_data
+        base, remainders = self._remainders(places, index)
         weight = _weights(distance) if self._k > 1 else _lone(distance)
-        felt = np.einsum("mk,mkd->md", weight, remainder[position.reshape(index.shape)])
+        felt = np.einsum("mk,mkd->md", weight, remainders)
         full: NDArray[np.float32] = base + felt.astype(np.float32)
         # At a data point itself not even rounding may remain.
         here = np.flatnonzero(distance[:, 0] == 0.0)
         full[here] = self._latent(index[here, 0])
         return full
+
+    def _remainders(
+        self, places: NDArray[np.float32], index: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """decode(p) (M, D), and what the network misses at the data points ``index`` (M, k): (M, k, D)."""
+        if self._known is not None:
+            return self._decode(places), self._known[index]
+        distinct, position = np.unique(index, return_inverse=True)
+        decoded = self._decode(np.concatenate([places, self._places[distinct]]))
+        remainder = self._latent(distinct) - decoded[len(places) :]
+        return decoded[: len(places)], remainder[position.reshape(index.shape)]
 
     def _latent(self, groups: NDArray[np.int64]) -> NDArray[np.float32]:
         latent = np.array(self._latents[self._first[groups]], dtype=np.float32)
