@@ -221,8 +221,9 @@ def browse(chromium: Callable[..., Any]) -> Iterator[Callable[..., Page]]:
     """``browse(address)``: a page there. Fails the test when the page threw an error."""
     opened: list[tuple[Any, Page]] = []
 
-    def visit(address: str, *, flags: tuple[str, ...] = (), width: int = 1280, height: int = 800, **options: Any) -> Page:
-        context = chromium(*flags).new_context(viewport={"width": width, "height": height}, **options)
+    def visit(address: str, *, flags: tuple[str, ...] = (), size: tuple[int, int] = (1280, 800), **more: Any) -> Page:
+        viewport = {"width": size[0], "height": size[1]}
+        context = chromium(*flags).new_context(viewport=viewport, **more)
         page = Page(context.new_page())
         opened.append((context, page))
         page.page.goto(address)

@@ -37,7 +37,7 @@ def test_the_card_shows_what_the_space_decodes_there(walk, modality):
     elif modality == "signal":
         np.testing.assert_allclose(np.array(content["lines"]), expected[0], atol=1e-3)
     elif modality == "table":
-        record = {name: values[0] for name, values in expected.to_dict("list").items()}
+        record = {name: values[0] for name, values in expected.to_pydict().items()}
         fields = {f["name"]: f for f in content["fields"]}
         assert set(fields) == set(record)
         for name, value in record.items():
@@ -61,7 +61,8 @@ def test_the_picture_on_the_card_is_the_picture_that_came(walk):
     _, shown = rest_on(page, x + 3, y)
     drawn = page.page.evaluate(
         """() => { const c = document.querySelector("[data-testid=generated] canvas");
-            return [...c.getContext("2d").getImageData(0, 0, c.width, c.height).data].filter((_, i) => i % 4 === 0); }"""
+            const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+            return [...data].filter((_, i) => i % 4 === 0); }"""
     )
     assert drawn == shown["content"]["pixels"]
 

@@ -80,7 +80,7 @@ def test_the_system_theme_is_followed(walk):
 
 
 def test_a_narrow_screen_has_a_map_and_a_sheet(walk):
-    _, page = walk("image", width=400, height=800)
+    _, page = walk("image", size=(400, 800))
     x, y = page.spot(4)
     assert 0 < x < 400
     assert 44 < y < 800 * 0.6
