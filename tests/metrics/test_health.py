@@ -79,5 +79,18 @@ def test_rows_that_the_model_cannot_rebuild(space: LinearSpace) -> None:
     assert sentence.startswith("40 of 1,000 rows (4.0 %) are rebuilt far worse than the rest")
 
 
+def test_rows_learned_by_heart(space: LinearSpace) -> None:
+    errors = np.random.default_rng(0).uniform(1, 2, 1000).astype(np.float32)
+    errors[space.validation_index] *= 1.2
+    space.figures = {"reconstruction_error": errors}
+    assert health(space) == []
+    errors[space.validation_index] *= 1.2
+    (sentence,) = health(space)
+    assert sentence.startswith("Learned by heart in part: rows that training saw are rebuilt better than new ones")
+    assert "n = 100" in sentence
+    space.validation_index = space.validation_index[:10]
+    assert health(space) == [], "ten rows are too few to tell"
+
+
 def test_few_rows() -> None:
     assert health(LinearSpace(60, widths=(3.0, 2.0), features=3))[-1].startswith("Only 60 rows")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from deepspace.metrics.measure import Measures
 from deepspace.results import figure
@@ -17,6 +18,8 @@ __all__ = ["health"]
 
 FEW_ROWS = 200
 TRUSTED = 0.9
+MUCH_WORSE = 1.25
+ENOUGH_HELD_OUT = 20
 NO_BETTER = 0.98
 """An error over this share of the baseline's is as good as having learned nothing."""
 
@@ -33,6 +36,7 @@ def health(space: BaseSpace, measures: Measures | None = None) -> list[str]:
         *_unfinished(space.history),
         *_map(space.map.trust),
         *(_columns(measures) if measures else []),
+        *_by_heart(space),
         *_rows_not_rebuilt(space),
         *_dead(space),
         *_rows(len(space)),
@@ -103,14 +107,36 @@ def _map(trust: dict[str, Any]) -> list[str]:
     ]
 
 
+def _by_heart(space: BaseSpace) -> list[str]:
+    """Whether rows that training never saw are rebuilt clearly worse than those it saw, beyond what chance would do."""
+    errors, held = _errors(space), space.validation_index
+    if errors is None or len(held) < ENOUGH_HELD_OUT or len(held) == len(errors):
+        return []
+    seen = np.ones(len(errors), bool)
+    seen[held] = False
+    old, new = errors[seen], errors[held]
+    noise = float(np.sqrt(new.var() / len(new) + old.var() / len(old)))
+    if new.mean() <= MUCH_WORSE * old.mean() or new.mean() - old.mean() <= 3 * noise:
+        return []
+    return [
+        f"Learned by heart in part: rows that training saw are rebuilt better than new ones (mean error "
+        f"{figure(float(old.mean()))} against {figure(float(new.mean()))}, n = {len(new):,}); more rows or a smaller "
+        "model would help."
+    ]
+
+
+def _errors(space: BaseSpace) -> npt.NDArray[np.float64] | None:
+    """Each row's own reconstruction error, (N,)."""
+    found = space.figures.get("reconstruction_error")
+    return None if found is None else np.asarray(found, np.float64)
+
+
 def _rows_not_rebuilt(space: BaseSpace) -> list[str]:
     """Far outliers among the rows' own reconstruction errors: beyond the third quartile by three times the quartile
     range."""
-    figures = space.figures
-    names = figures.column_names if hasattr(figures, "column_names") else list(figures)
-    if "reconstruction_error" not in names:
+    errors = _errors(space)
+    if errors is None:
         return []
-    errors = np.asarray(figures["reconstruction_error"], np.float64)
     quarter, middle, three = np.percentile(errors, [25, 50, 75])
     limit = three + 3 * (three - quarter)
     far = int((errors > limit).sum())
