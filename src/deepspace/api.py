@@ -119,6 +119,7 @@ def fit(
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[LatentModel, int], None] | None = None,
     on_dataset: Callable[[Dataset], None] | None = None,
+    on_places: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     overwrite: bool = True,
 ) -> Space:
@@ -132,7 +133,8 @@ def fit(
     seed: with the same input, device and threads, the same seed gives the same space.
     training: how to train; ``seed`` and the checkpoint are filled in here.
     on_progress: called with a ``Progress`` many times a second; on_epoch: with the model and the epoch, after each;
-        on_dataset: with the data, as soon as it is read.
+        on_dataset: with the data, as soon as it is read; on_places: with row numbers and their positions while the map
+        takes shape.
     should_stop: asked after each epoch; True ends training and keeps the best model so far.
     overwrite: whether a space already at ``path`` is replaced, once the new one is whole.
 
@@ -146,12 +148,12 @@ def fit(
     }  # fmt: skip
     if path is not None:
         with Work(Path(path), overwrite=overwrite) as work:
-            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, should_stop)
+            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, on_places, should_stop)
         return open(work.target)
     folder = Path(tempfile.mkdtemp(prefix="deepspace-"))
     try:
         with Work(folder / f"{_name_of(source)}.space") as work:
-            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, should_stop)
+            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, on_places, should_stop)
         space = open(work.target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,6 +184,7 @@ class _Fit:
         training: TrainConfig | None,
         on_epoch: Callable[[LatentModel, int], None] | None,
         on_dataset: Callable[[Dataset], None] | None,
+        on_places: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None] | None,
         should_stop: Callable[[], bool] | None,
     ) -> None:
         from deepspace.data import load
@@ -224,6 +227,7 @@ class _Fit:
                 work.target,
                 seed=self.seed,
                 on_progress=self.on_progress,
+                on_places=on_places,
                 should_stop=None if history.stopped == "user" else should_stop,
                 measure=_measured,
                 work=work,

@@ -113,3 +113,30 @@ def test_the_next_preview_lies_like_the_one_before() -> None:
     assert first is not None
     assert second is not None
     np.testing.assert_allclose(np.frombuffer(first[1], "<f4"), np.frombuffer(second[1], "<f4"), atol=1e-4)
+
+
+def test_a_map_that_takes_shape_shows_the_same_rows_where_it_has_them() -> None:
+    data = dataset(1000)
+    previews = Previews(data, most=100)
+    before = previews.index
+    rows = np.delete(np.arange(1000), before[3])  # one row is not on the map's sample
+    places = data.array[rows, :2] * 1e-3 + 5
+    drawn = previews.lay(rows, places)
+    assert drawn is not None
+    header, points, codes = drawn
+    kept = np.delete(before, 3)
+    assert header.n == 99
+    want = data.array[kept, :2] - data.array[kept, :2].mean(0)
+    want /= np.sqrt((want**2).sum(1).mean())
+    np.testing.assert_allclose(np.frombuffer(points, "<f4").reshape(-1, 2), want, atol=1e-3)
+    assert list(codes) == [255 if i % 5 == 0 else int(i) % 2 for i in kept]
+    assert previews.lay(rows, places) is None  # too soon after the last one
+
+
+def test_a_map_of_other_rows_brings_its_own_labels() -> None:
+    previews = Previews(dataset(1000), most=100)
+    rows = np.setdiff1d(np.arange(1000), previews.index)[::3]
+    drawn = previews.lay(rows, np.random.default_rng(0).normal(size=(len(rows), 2)).astype(np.float32))
+    assert drawn is not None
+    assert set(previews.index) <= set(rows)
+    assert list(drawn[2]) == [255 if i % 5 == 0 else int(i) % 2 for i in previews.index]

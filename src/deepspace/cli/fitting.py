@@ -107,6 +107,7 @@ class FitOptions:
         on_progress: Callable[[Progress], None],
         on_dataset: Callable[[Dataset], None] | None = None,
         on_epoch: Callable[[LatentModel, int], None] | None = None,
+        on_places: Callable[[Any, Any], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Space:
         """Reads the data and shows what was made of it, trains, builds the space and saves it."""
@@ -127,6 +128,7 @@ class FitOptions:
             on_progress=on_progress,
             on_dataset=read,
             on_epoch=on_epoch,
+            on_places=on_places,
             should_stop=should_stop,
             overwrite=self.overwrite,
         )

@@ -66,7 +66,9 @@ def fit_session(options: FitOptions, *, named: bool) -> Session:
                 session.note(*dataset.notes)
                 session.preview_with(Previews(dataset), dataset.schema.modality)
 
-            space = options.fit(on_progress=both, on_dataset=read, on_epoch=on_epoch, should_stop=should_stop)
+            space = options.fit(
+                on_progress=both, on_dataset=read, on_epoch=on_epoch, on_places=session.places, should_stop=should_stop
+            )
         say(f"saved {space.folder}")
         return space
 

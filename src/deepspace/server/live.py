@@ -87,7 +87,7 @@ class Hub:
         self.views = views
         self.connections: set[Connection] = set()
         self.batches: deque[int] = deque(maxlen=1024)
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode", initializer=self._one_thread)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="deepspace-decode")
         self._threads = 0
         self._task: asyncio.Task[None] | None = None
         self._work = asyncio.Event()
@@ -120,7 +120,7 @@ class Hub:
             torch.set_num_threads(self._threads)
 
     def _one_thread(self) -> None:
-        """A decode or eight are too small to share among threads: waiting for the others costs more than it saves."""
+        """Called once training is over: a decode or eight are too small to be worth sharing among threads."""
         import torch
 
         self._threads = torch.get_num_threads()
@@ -138,6 +138,7 @@ class Hub:
     def _warm_up(self, space: BaseSpace) -> None:
         """Loads what the first decode would otherwise wait for: model, map, indices, and the columns' descriptions."""
         try:
+            self._one_thread()
             space.map.prepare()
             x, y = (float(v) for v in np.asarray(space.map.positions[0]))
             items = self.views.of(space).items
@@ -165,6 +166,8 @@ class Hub:
                 connection.waiting, connection.busy = None, True
             self.batches.append(len(batch))
             try:
+                if self.session.space is None:
+                    raise _NotReadyError("The space is not ready yet; places decode when the fit is done.")
                 answers: list[Any] = await loop.run_in_executor(self._worker, self._decode, requests)
             except Exception as error:
                 answers = [self._apology(r, error) for r in requests]
@@ -173,8 +176,7 @@ class Hub:
 
     def _decode(self, requests: list[DecodeRequest]) -> list[bytes]:
         space = self.session.space
-        if space is None:
-            raise _NotReadyError("The space is not ready yet; places decode when the fit is done.")
+        assert space is not None
         return decode(self.views.of(space).items, requests)
 
     @staticmethod

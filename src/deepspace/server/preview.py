@@ -22,6 +22,7 @@ Points = npt.NDArray[np.float64]
 
 MOST_ROWS = 4_000
 _BATCH = 512
+_PAUSE = 0.2
 
 _SHARE = 0.05
 """Most of the time since the last preview that drawing one may have taken; else this epoch goes without."""
@@ -53,6 +54,7 @@ class Previews:
     def __init__(self, dataset: Dataset, *, most: int = MOST_ROWS) -> None:
         n = len(dataset)
         self.index = np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+        self._dataset = dataset
         self._rows = np.ascontiguousarray(dataset.array[self.index])
         self._previous: Points | None = None
         self._drawn_at = 0.0
@@ -77,6 +79,36 @@ class Previews:
         self._drawn_at = time.monotonic()
         self._cost = self._drawn_at - now
         return self.place(points)
+
+    def lay(self, rows: npt.NDArray[np.int64], places: npt.NDArray[np.float32]) -> tuple[Preview, bytes, bytes] | None:
+        """Header and payloads while the map takes shape: rows (m,) ascending with places (m, 2) on any scale.
+
+        Shows the rows that were shown before as far as they are among these (a map of very many rows is laid out on a
+        sample of them), or None when the last one was drawn a moment ago.
+        """
+        now = time.monotonic()
+        if now - self._drawn_at < _PAUSE:
+            return None
+        self._drawn_at = now
+        self._keep(rows)
+        points = places[np.searchsorted(rows, self.index)].astype(np.float64)
+        points -= points.mean(0)
+        return self.place(points / max(float(np.sqrt((points**2).sum(1).mean())), 1e-12))
+
+    def _keep(self, rows: npt.NDArray[np.int64]) -> None:
+        """From now on shows nothing but some of these rows."""
+        kept = np.isin(self.index, rows)
+        if kept.all():
+            return
+        if kept.sum() < len(kept) // 2:
+            self.index = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), len(kept))).astype(np.int64))]
+            self._previous = None
+            self._labels, self._codes = self._label(self._dataset)
+            return
+        self.index = self.index[kept]
+        if self._previous is not None:
+            self._previous = self._previous[kept]
+        self._codes = bytes(np.frombuffer(self._codes, np.uint8)[kept]) if self._codes else b""
 
     def place(self, points: npt.NDArray[Any]) -> tuple[Preview, bytes, bytes]:
         """Header and payloads for positions (n, 2) of the sampled rows, turned to fit the ones shown before."""

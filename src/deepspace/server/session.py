@@ -12,6 +12,9 @@ from deepspace.server.wire import Preview, ProgressInfo, SessionInfo, frame
 from deepspace.training.events import Phase, Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from deepspace.models.base import LatentModel
     from deepspace.server.preview import Previews
     from deepspace.space import BaseSpace
@@ -58,6 +61,7 @@ class Session:
         self._space = space
         self._previews: Previews | None = None
         self._preview: tuple[int, bytes] | None = None
+        self._epoch = 0
         self.failure: BaseException | None = None
 
     # Reading
@@ -172,7 +176,7 @@ class Session:
     def epoch(self, model: LatentModel, epoch: int) -> None:
         """After an epoch: shows the space as it is now. A preview that fails is left out, the fit goes on."""
         with self._lock:
-            previews = self._previews
+            previews, self._epoch = self._previews, epoch
         if previews is None:
             return
         try:
@@ -182,6 +186,14 @@ class Session:
             return
         if drawn is not None:
             self.show(epoch, *drawn)
+
+    def places(self, rows: npt.NDArray[np.int64], places: npt.NDArray[np.float32]) -> None:
+        """While the map takes shape: where rows (m,) lie now, (m, 2)."""
+        with self._lock:
+            previews = self._previews
+        drawn = previews.lay(rows, places) if previews is not None else None
+        if drawn is not None:
+            self.show(self._epoch, *drawn)
 
     def show(self, epoch: int, header: Preview, *payload: bytes) -> None:
         """Publishes a preview."""

@@ -36,6 +36,7 @@ __all__ = ["Measure", "build"]
 
 Measure = Callable[[BaseSpace], Mapping[str, Any]]
 Watch = Callable[[Progress], None]
+Places = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], None]
 
 _COPY_BYTES = 1 << 24
 
@@ -48,6 +49,7 @@ def build(
     *,
     seed: int = 0,
     on_progress: Watch | None = None,
+    on_places: Places | None = None,
     should_stop: Callable[[], bool] | None = None,
     overwrite: bool = True,
     measure: Measure | None = None,
@@ -55,6 +57,7 @@ def build(
 ) -> BaseSpace:
     """Encode every row, fit the map, and write the whole to the folder ``path``, which then opens or does not exist.
 
+    ``on_places`` sees the map take shape: rows (m,) ascending and their positions (m, 2), every few steps.
     ``should_stop`` ends the fitting of the map early, never the space. ``measure`` is called with the space before it
     is put in place, and what it returns is stored with it. ``work`` is the claimed work folder of ``path`` where the
     caller already holds one. The same dataset, model, seed and threads give the same bytes, except for ``run`` in the
@@ -68,7 +71,7 @@ def build(
     try:
         # On as many threads as training had: sums in another order would make another space.
         with use_threads(getattr(history, "threads", None)):
-            _Builder(dataset, model, history, held, seed, on_progress).build(should_stop, measure)
+            _Builder(dataset, model, history, held, seed, on_progress).build(on_places, should_stop, measure)
     finally:
         if work is None:
             held.release()
@@ -91,7 +94,7 @@ class _Builder:
         self.entries: dict[str, dict[str, Any]] = {}
         self.summary: dict[str, Any] = {}
 
-    def build(self, should_stop: Callable[[], bool] | None, measure: Measure | None) -> None:
+    def build(self, on_places: Places | None, should_stop: Callable[[], bool] | None, measure: Measure | None) -> None:
         n, dim = len(self.dataset), self.model.latent_dim
         check_room(self.work.target, self._samples_bytes() + n * (dim * 8 + 8 + 4 * len(FIGURES)))
         self.work.begin()
@@ -103,7 +106,7 @@ class _Builder:
             self._tell("encoding", 1.0, "measuring how crowded each place is")
             figures[FIGURES.index("log_density")] = Density(latents, unit, seed=self.seed).of_rows()
             self._write_array("figures.npy", figures)
-            fitted = self._write_map(latents, should_stop)
+            fitted = self._write_map(latents, on_places, should_stop)
             self._tell("saving", 0.0)
             self._write_bytes("weights.safetensors", self._weights())
             with Sink(self.stage / "rows.parquet") as sink:
@@ -211,7 +214,9 @@ class _Builder:
             "latent_dim": len(spread),
         }
 
-    def _write_map(self, latents: npt.NDArray[Any], should_stop: Callable[[], bool] | None) -> FittedMap:
+    def _write_map(
+        self, latents: npt.NDArray[Any], on_places: Places | None, should_stop: Callable[[], bool] | None
+    ) -> FittedMap:
         from safetensors.numpy import save
 
         from deepspace.space.map import fit_map
@@ -221,6 +226,7 @@ class _Builder:
             latents,
             seed=self.seed,
             on_progress=lambda fraction: self._tell("mapping", fraction),
+            on_places=on_places,
             should_stop=should_stop,
             decode=self.model.decode,
             samples=self.dataset.array,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def fit_map(
     should_stop: Callable[[], bool] | None = None,
     decode: Callable[[Tensor], Tensor] | None = None,
     samples: NDArray[np.generic] | None = None,
+    on_places: Callable[[NDArray[np.int64], NDArray[np.float32]], None] | None = None,
     threads: int | None = None,
 ) -> FittedMap:
     """A map of latents (N, D), N >= 1. Same input, seed and threads: the same map, bit for bit.
@@ -48,11 +50,11 @@ def fit_map(
     decode: the frozen model's decoder; where it makes pictures or signals, neighbours are those that *decode* alike.
     samples: the encoded rows; not used by this method. Beyond 60,000 rows the map is laid out on a fixed sample, and
     the others are placed beside their neighbours. should_stop() cuts the fitting short and keeps what has been learned.
-    on_progress gets the fraction done, 0..1. Raises SpaceError where the latents are empty or not finite.
+    on_progress gets the fraction done, 0..1; on_places, every few steps, rows (m,) ascending and where they lie (m, 2)
+    as the map takes shape, on a scale of its own. Raises SpaceError where the latents are empty or not finite.
     """
     if latents_mean.ndim != 2 or 0 in latents_mean.shape:
         raise SpaceError(f"cannot fit a map: latents have shape {latents_mean.shape}; pass at least one row as (n, d)")
-    watch = _Watch(on_progress, should_stop)
     with use_threads(threads) as count:
         chosen = _sample(len(latents_mean), seed)
         sampled = np.asarray(latents_mean[chosen], dtype=np.float32)
@@ -63,18 +65,21 @@ def fit_map(
         u = (sampled - centre) / np.float32(scale)
         _, first = np.unique(np.round(u / _TWIN), axis=0, return_index=True)
         first.sort()
+        rows = chosen[first]
+        shown = None if on_places is None else partial(on_places, rows)
+        watch = _Watch(on_progress, should_stop, shown)
         plan = _plan(u[first], sampled[first], decode, seed=seed, threads=count, watch=watch)
         fitted = FittedMap(
             plan.encoder, plan.decoder, centre=centre, scale=scale, metric=plan.metric,
-            landmarks=chosen[first][: len(plan.places)].astype(np.int32), reach=plan.reach,
+            landmarks=rows[: len(plan.places)].astype(np.int32), reach=plan.reach,
             positions=np.zeros((len(latents_mean), 2), np.float32), latents=latents_mean, trust={},
             settings={**plan.settings, "fitted_on": len(first), "seed": seed, "threads": count},
         )  # fmt: skip
         if len(plan.places):
-            fitted.positions[chosen[first]] = plan.places
+            fitted.positions[rows] = plan.places
         placed = fitted.transform(latents_mean)
         if len(plan.places):
-            placed[chosen[first]] = plan.places
+            placed[rows] = plan.places
         fitted.positions[:] = placed
         watch.part(0.85, 0.9)(1.0)
         fitted.trust = measure_trust(latents_mean, fitted.positions, seed=seed)
@@ -88,6 +93,7 @@ class _Watch:
 
     on_progress: Callable[[float], None] | None
     should_stop: Callable[[], bool] | None
+    on_places: Callable[[NDArray[np.float32]], None] | None = None
 
     def part(self, low: float, high: float) -> Callable[[float], bool]:
         def step(fraction: float) -> bool:
@@ -128,7 +134,13 @@ def _plan(
     measured = u if metric is None else u @ metric
     index, distance = nearest(measured, min(_GRAPH_NEIGHBOURS, len(u) - 1), seed=seed)
     watch.part(0.0, 0.05)(1.0)
-    y = layout(fuzzy_graph(index, distance), u @ axes, on_step=watch.part(0.05, 0.55), threads=threads)
+    y = layout(
+        fuzzy_graph(index, distance),
+        u @ axes,
+        on_step=watch.part(0.05, 0.55),
+        on_places=watch.on_places,
+        threads=threads,
+    )
     y -= y.mean(0)
     unit = max(float(np.sqrt((y.astype(np.float64) ** 2).sum(1).mean() / 2)), 1e-6)
     places = y / np.float32(unit)

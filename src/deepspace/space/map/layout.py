@@ -16,6 +16,7 @@ _SPACING = 0.4
 _MAX_GRID = 288
 _LONGEST_STEP = 5.0
 _DIRECT_ROWS = 800
+_SHOWN_EVERY = 5
 
 
 def layout(
@@ -26,6 +27,7 @@ def layout(
     late: int = 225,
     exaggeration: float = 1.5,
     on_step: Callable[[float], bool] | None = None,
+    on_places: Callable[[NDArray[np.float32]], None] | None = None,
     threads: int = 1,
 ) -> NDArray[np.float32]:
     """Positions (n, 2) that put the graph's neighbours side by side. start: (n, 2).
@@ -33,7 +35,8 @@ def layout(
     Minimises sum_ij p_ij (log p_ij - log q_ij), q_ij ~ 1 / (1 + |y_i - y_j|^2), by gradient descent with momentum
     and gains: UMAP's graph with the repulsion normalised as in t-SNE. ``exaggeration`` multiplies the attraction (1:
     t-SNE, about 4: UMAP's own balance; Boehm 2022, arXiv:2007.08902). Repulsion is interpolated on a grid and convolved
-    by FFT, linear in n (Linderman 2019, arXiv:1712.09005). on_step(fraction) may return True to stop.
+    by FFT, linear in n (Linderman 2019, arXiv:1712.09005). on_step(fraction) may return True to stop;
+    on_places(positions) sees them take shape, every few steps.
     """
     n = len(start)
     edges = graph.tocoo()
@@ -57,6 +60,8 @@ def layout(
         velocity *= np.minimum(1.0, _LONGEST_STEP / np.maximum(np.linalg.norm(velocity, axis=1, keepdims=True), 1e-9))
         y = y + velocity
         y -= y.mean(0)
+        if on_places is not None and step % _SHOWN_EVERY == 0:
+            on_places(y)
         if on_step is not None and on_step((step + 1) / (early + late)):
             break
     return y.astype(np.float32)
@@ -91,10 +96,11 @@ def _repulsion(y: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
 
 def _repulsion_directly(y: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same sum over all pairs: cheaper and exact where points are few."""
-    difference = y[:, None] - y
-    similarity = 1.0 / (1.0 + np.square(difference).sum(2))
+    across, up = y[:, :1] - y[:, 0], y[:, 1:] - y[:, 1]
+    similarity = 1.0 / (1.0 + across * across + up * up)
     total = max(float(similarity.sum(dtype=np.float64)) - len(y), 1e-12)
-    repulsion: NDArray[np.float32] = np.einsum("ij,ijc->ic", similarity**2, difference) / np.float32(total)
+    strength = similarity * similarity
+    repulsion: NDArray[np.float32] = (y * strength.sum(1, keepdims=True) - strength @ y) / np.float32(total)
     return repulsion
 
 
