@@ -75,3 +75,14 @@ def test_duplicates_and_tiny_spaces_stay_finite() -> None:
     assert np.isfinite(Density(np.zeros((50, 3), np.float32), np.ones(3, np.float32)).of_rows()).all()
     assert np.isfinite(Density(np.eye(2, dtype=np.float32), np.ones(2, np.float32)).of_rows()).all()
     assert np.isnan(Density(np.zeros((1, 3), np.float32), np.ones(3, np.float32)).of_rows()).all()
+
+
+def test_the_index_changes_densities_by_less_than_their_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, _ = gaussian(6000, 6)
+    unit = np.full(6, 0.1, np.float32)
+    exact = Density(points, unit).of_rows()
+    monkeypatch.setattr("deepspace.space.density._EXACT_ROWS", 1000)
+    indexed = Density(points, unit).of_rows()
+    assert (exact != indexed).any()
+    assert np.abs(exact - indexed).mean() < 0.05
+    assert (indexed <= exact + 1e-4).all()  # missing a neighbour can only make a place look emptier

@@ -97,7 +97,7 @@ def _image_size(size: int | None) -> int | None:
 def stream(source: Any, schema: Schema, *, rows: int = 8192) -> Iterator[npt.NDArray[Any]]:
     """Encoded blocks (at most ``rows``, *schema.shape) of ``source`` in order, in constant memory: Parquet, Arrow and
     text tables are read ahead in a thread, pictures as they are needed."""
-    raw = read(source, Options(fingerprint=False), big=schema.modality == "table")
+    raw = read(source, Options(fingerprint=False), big=schema.modality in ("table", "vector"))
     for block in MODALITIES[schema.modality].stream(raw, schema, rows):
         yield np.asarray(block)
 

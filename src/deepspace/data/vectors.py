@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from deepspace.data.arrays import checked_numbers, good_rows
 from deepspace.data.dataset import Dataset
 from deepspace.data.metadata import describe_rows, rows_from_side
-from deepspace.data.raw import Arrays, Frame, Options, Raw
+from deepspace.data.raw import Arrays, Batches, Frame, Options, Raw
 from deepspace.data.schema import Column, Schema, column_from_json, column_to_json
 from deepspace.data.storage import allocate, settle
 from deepspace.errors import DataError
@@ -139,9 +139,25 @@ def build(raw: Raw, options: Options) -> Dataset:
 
 
 def stream_vectors(raw: Raw, schema: VectorSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:
+    """Encoded blocks (at most ``rows``, D), read ahead and in constant memory where they come from Parquet or Arrow."""
+    if isinstance(raw, Batches):
+        from deepspace.data.outofcore import read_ahead
+
+        yield from read_ahead(_encoded_batches(raw, schema, rows))
+        return
     array, _ = _open(raw)
     for start in range(0, len(array), rows):
         yield schema.encode(np.asarray(array[start : start + rows]))
+
+
+def _encoded_batches(raw: Batches, schema: VectorSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:
+    for batch in raw.open([schema.field] if schema.field in raw.names else None):
+        field = _list_column(pa.Table.from_batches([batch.slice(0, 0)]))
+        if field is None:
+            raise DataError(f"'{raw.source.name}' has no column of lists of numbers, so it holds no vectors.")
+        for start in range(0, batch.num_rows, rows):
+            column = pa.chunked_array([batch.slice(start, rows).column(field)])
+            yield schema.encode(_from_lists(column, field))
 
 
 def _per_row(value: Any, count: int) -> bool:

@@ -151,19 +151,14 @@ class BaseSpace:
 
         A path is read in blocks, with reading ahead, so that a file larger than memory is encoded in constant memory.
         """
-        return self.posterior(x)[0]
+        means = [self._encode_block(block)[0] for block in self._blocks(x)]
+        return _joined(means, self.latent_dim)
 
     def posterior(self, x: Any) -> tuple[Float, Float]:
         """As ``encode``: posterior mean and scale, each (M, D)."""
-        means, scales = [], []
-        for block in self._blocks(x):
-            mean, scale = self._encode_block(block)
-            means.append(mean)
-            scales.append(scale)
-        if not means:
-            empty = np.empty((0, self.latent_dim), np.float32)
-            return empty, empty.copy()
-        return np.concatenate(means), np.concatenate(scales)
+        pairs = [self._encode_block(block, scaled=True) for block in self._blocks(x)]
+        mean, scale = ([pair[i] for pair in pairs] for i in (0, 1))
+        return _joined(mean, self.latent_dim), _joined(scale, self.latent_dim)
 
     def _blocks(self, x: Any) -> Iterator[npt.NDArray[Any]]:
         """Encoded rows in blocks of a model batch or more."""
@@ -174,19 +169,21 @@ class BaseSpace:
         else:
             yield self.schema.encode(x)
 
-    def _encode_block(self, block: npt.NDArray[Any]) -> tuple[Float, Float]:
+    def _encode_block(self, block: npt.NDArray[Any], *, scaled: bool = False) -> tuple[Float, Float]:
+        """Posterior mean and, where asked for, scale of encoded rows; one model batch at a time."""
         import torch
 
         self._check_encoded(block)
+        model, rows = self.model, batch_rows(self.schema.shape)
         mean = np.empty((len(block), self.latent_dim), np.float32)
-        scale = np.empty_like(mean)
-        rows = batch_rows(self.schema.shape)
+        scale = np.empty_like(mean) if scaled else mean[:0]
         with torch.inference_mode():
             for start in range(0, len(block), rows):
                 piece = np.ascontiguousarray(block[start : start + rows])
-                posterior = self.model.encode(torch.from_numpy(piece if piece.flags.writeable else piece.copy()))
-                mean[start : start + rows] = posterior.mean.float().numpy()
-                scale[start : start + rows] = posterior.scale.float().numpy()
+                posterior = model.encode(torch.from_numpy(piece if piece.flags.writeable else piece.copy()))
+                mean[start : start + rows] = posterior.mean
+                if scaled:
+                    scale[start : start + rows] = posterior.scale
         return mean, scale
 
     def _check_encoded(self, block: npt.NDArray[Any]) -> None:
@@ -318,3 +315,10 @@ class BaseSpace:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _joined(blocks: list[Float], dim: int) -> Float:
+    """Blocks (B, D) as one array; no copy of a single one."""
+    if not blocks:
+        return np.empty((0, dim), np.float32)
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)

@@ -30,6 +30,7 @@ _ORDER: Final = 16
 _FLOOR: Final = 1e-2
 _SAME_PLACE: Final = 1e-3
 _CHUNK: Final = 1 << 14
+_EXACT_ROWS: Final = 20_000
 
 Float = npt.NDArray[np.float32]
 
@@ -62,8 +63,9 @@ class Density:
     def _evaluate(self, z: Float, rows: npt.NDArray[np.int64] | None) -> Float:
         if self.order < 1:  # a space of one row has no neighbours to measure with
             return np.full(len(z), np.nan, np.float32)
-        # Whether a block of rows is a crowd depends on the whole job, so that a short last block is searched alike.
-        exact = None if rows is None else len(self.index) <= 100_000
+        # Every row at once is a crowd, however short its last block; a missed neighbour in fifty is far below the
+        # estimator's own noise, so the index is worth it earlier than where neighbours themselves are asked for.
+        exact = None if rows is None else len(self.index) <= _EXACT_ROWS
         found = self.index.search(z, self.order + 1, exact=exact)
         if rows is None:
             drop = np.where(found.distance[:, 0] < _SAME_PLACE, 0, self.order)
