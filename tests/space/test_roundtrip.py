@@ -186,3 +186,19 @@ def test_timings_are_split_off_and_put_back() -> None:
     assert plain_json({"a": np.float32(1.5), "b": float("nan"), "c": (np.int64(2), np.ones(2))}) == {
         "a": 1.5, "b": None, "c": [2, [1.0, 1.0]],
     }  # fmt: skip
+
+
+def test_a_parquet_file_is_encoded_like_its_rows(each: BaseSpace, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    if each.schema.modality == "table":
+        table = each.rows.table()
+    elif each.schema.modality == "vector":
+        table = pa.table({"vector": list(np.asarray(each.schema.decode(each.samples)))})
+    else:
+        pytest.skip("Parquet holds tables and vectors")
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=50)
+    np.testing.assert_allclose(each.encode(tmp_path / "rows.parquet"), each.latents.mean, atol=1e-3)
+    mean, scale = each.posterior(tmp_path / "rows.parquet")
+    np.testing.assert_array_equal(mean, each.encode(tmp_path / "rows.parquet"))
+    np.testing.assert_allclose(scale, each.latents.scale, atol=1e-3)

@@ -118,9 +118,7 @@ def test_a_folder_that_is_no_space_is_left_alone(digits: BaseSpace, tmp_path: Pa
     folder = tmp_path / "photos.space"
     folder.mkdir()
     (folder / "holiday.jpg").write_bytes(b"jpg")
-    with pytest.raises(
-        SpaceError, match=r"cannot save 'photos\.space': .* is a folder but not a space; choose"
-    ):
+    with pytest.raises(SpaceError, match=r"cannot save 'photos\.space': .* is a folder but not a space; choose"):
         digits.save(folder)
     (folder / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(SpaceError, match="is a folder but not a space"):
