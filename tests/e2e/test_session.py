@@ -64,7 +64,7 @@ def test_the_page_watches_the_fit_stops_it_and_turns_into_the_map(tmp_path, serv
     assert len(session.space) == 300
     assert session.space.history["stopped"] == "user"
     assert page.page.get_by_test_id("training").count() == 0
-    x, y = page.spot(3)
+    x, y = page.ready().spot(3)
     page.page.mouse.move(x, y)
     assert page.wait("decoded")["content"]["kind"] == "image"
 
