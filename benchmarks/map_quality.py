@@ -39,11 +39,15 @@ def measure(folder: Path, *, epochs: int | None, seed: int) -> tuple[tuple[float
 
     import deepspace as ds
     from deepspace.space.map import trustworthiness
-    from deepspace.training import TrainConfig
+    from deepspace.training import Progress, TrainConfig
 
     train, test = (read_idx(folder / f"{part}-images-idx3-ubyte.gz") for part in ("train", "t10k"))
     label, held_label = (read_idx(folder / f"{part}-labels-idx1-ubyte.gz") for part in ("train", "t10k"))
     begun: dict[str, float] = {}
+
+    def note(progress: Progress) -> None:
+        begun.setdefault(progress.phase, time.process_time())
+
     started, wall = time.process_time(), time.monotonic()
     with tempfile.TemporaryDirectory() as work:
         space = ds.fit(
@@ -51,7 +55,7 @@ def measure(folder: Path, *, epochs: int | None, seed: int) -> tuple[tuple[float
             path=Path(work) / "map.space",
             seed=seed,
             training=TrainConfig(epochs=epochs, seed=seed),
-            on_progress=lambda progress: begun.setdefault(progress.phase, time.process_time()) and None,
+            on_progress=note,
         )
         cpu, wall = time.process_time() - started, time.monotonic() - wall
         mapping = begun.get("measuring", begun.get("saving", begun["mapping"])) - begun["mapping"]

@@ -12,6 +12,7 @@ from deepspace.space.map import continuity, measure_trust, trustworthiness
 
 def by_definition(x: np.ndarray, y: np.ndarray, k: int) -> float:
     n = len(x)
+
     def order(rows: np.ndarray) -> list[list[int]]:
         apart = np.linalg.norm(rows[:, None] - rows, axis=2)
         return [[j for j in np.argsort(apart[i], kind="stable").tolist() if j != i] for i in range(n)]

@@ -27,7 +27,7 @@ __all__ = ["fit_map"]
 _FIT_ROWS = 60_000
 _GRAPH_NEIGHBOURS = 15
 _FEWEST = 8
-_HIDDEN = (256, 256)
+_HIDDEN, _SMALL_HIDDEN, _SMALL = (256, 256), (128, 128), 10_000
 _WAVES = 64
 _BANDWIDTH = 4.0
 _TWIN = 1e-4
@@ -144,11 +144,12 @@ def _plan(
     y -= y.mean(0)
     unit = max(float(np.sqrt((y.astype(np.float64) ** 2).sum(1).mean() / 2)), 1e-6)
     places = y / np.float32(unit)
-    encoder, decoder = build_pair(u.shape[1], _HIDDEN, waves=_WAVES, bandwidth=_BANDWIDTH, seed=seed)
+    hidden = _HIDDEN if len(u) > _SMALL else _SMALL_HIDDEN
+    encoder, decoder = build_pair(u.shape[1], hidden, waves=_WAVES, bandwidth=_BANDWIDTH, seed=seed)
     _lay_straight(encoder, decoder, axes)
     train_pair(encoder, decoder, u, places, unit=unit, seed=seed, on_step=watch.part(0.55, 0.8))
     reach = distance[:, min(NEIGHBOURS, distance.shape[1]) - 1]
-    settings = {"hidden": list(_HIDDEN), "waves": _WAVES, "unit": unit}
+    settings = {"hidden": list(hidden), "waves": _WAVES, "unit": unit}
     return _Plan(
         encoder, decoder, settings, np.zeros((0, 0), np.float32) if metric is None else metric, places, reach.copy()
     )

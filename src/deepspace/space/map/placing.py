@@ -38,7 +38,9 @@ class Placing:
         unit: float,
     ) -> None:
         self._landmarks, self._positions = np.ascontiguousarray(landmarks), positions
-        self._reach = np.maximum(reach, max(float(np.median(reach)) * 0.1, 1e-12))
+        typical = float(np.median(reach))
+        self._reach = np.maximum(reach, max(typical * 0.1, 1e-12))
+        self._floor = 1e-14 * max(typical, 1e-12) ** 2
         self._sharpness = unit * unit / 4.0
         self._lock = threading.Lock()
         self._index = _build_index(self._landmarks)
@@ -61,8 +63,7 @@ class Placing:
         nearest = squared.argmin(1)
         every = np.arange(len(rows))
         closest = squared[every, nearest]
-        floor = 1e-14 * float(np.median(self._reach)) ** 2
-        weight = (closest[:, None] + floor) / (squared + floor)
+        weight = (closest[:, None] + self._floor) / (squared + self._floor)
         near = self._positions[index].astype(np.float64)
         apart = np.square(near[:, :, None] - near[:, None]).sum(3)
         support = np.einsum("mj,mij->mi", weight, 1.0 / (1.0 + self._sharpness * apart))
