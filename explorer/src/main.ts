@@ -6,11 +6,13 @@ import type { Backend } from "./lib/backend/backend";
 import { HttpBackend } from "./lib/backend/http";
 import { Explorer } from "./lib/state.svelte";
 
-/** `?fixture=table` runs on data made up inside the page; otherwise the server that sent the page is asked. */
+/** `?fixture=table&n=1000000` runs on data made up inside the page; otherwise the server that sent the page is asked. */
 async function backend(): Promise<Backend> {
-  const fixture = new URLSearchParams(location.search).get("fixture");
+  const words = new URLSearchParams(location.search);
+  const fixture = words.get("fixture");
   if (!fixture) return new HttpBackend();
-  return new (await import("./lib/backend/fixture")).FixtureBackend(fixture);
+  const { FixtureBackend } = await import("./lib/backend/fixture");
+  return new FixtureBackend(fixture, Number(words.get("n")) || undefined);
 }
 
 void backend().then((source) => mount(App, { target: document.getElementById("app")!, props: { explorer: new Explorer(source) } }));

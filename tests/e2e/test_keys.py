@@ -68,6 +68,8 @@ def test_columns_are_found_by_typing(walk):
     page.page.keyboard.type("petal w")
     page.page.keyboard.press("Enter")
     page.wait("colour === 'petal_width'")
+    page.page.wait_for_timeout(100)
+    assert page.page.get_by_role("listbox").count() == 0
     assert "colour=petal_width" in page.page.url
 
 

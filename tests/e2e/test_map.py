@@ -153,6 +153,28 @@ def test_the_lasso_returns_the_rows_inside(walk):
     assert page.visible(f"of {len(space)} selected")
 
 
+def test_pictures_of_real_rows_lie_on_the_map_framed_in_their_colour(walk):
+    space, page = walk("image")
+    x, y = page.spot(15)
+    page.page.mouse.move(x, y)
+    for _ in range(7):
+        page.page.mouse.wheel(0, -300)
+        page.page.wait_for_timeout(50)
+    page.page.mouse.move(330, 780)
+    page.page.wait_for_timeout(800)
+    picture = page.shot().astype(int)
+    spots = page.spots(len(space))
+    free = in_the_open(page, spots)
+    thumbnails = np.asarray(space.samples)[:, 0].astype(int)
+    matched = 0
+    for row in np.flatnonzero(free):
+        x, y = np.round(spots[row]).astype(int)
+        patch = picture[y - 20 : y + 20, x - 20 : x + 20].mean(2)
+        wanted = np.kron(thumbnails[row], np.ones((5, 5)))
+        matched += bool(patch.shape == wanted.shape and np.corrcoef(patch.ravel(), wanted.ravel())[0, 1] > 0.8)
+    assert matched >= 1
+
+
 def test_numbers_are_coloured_along_one_scale_and_a_range_can_be_lit(walk):
     space, page = walk("table", "#colour=petal_length")
     assert page.ask("colour") == "petal_length"

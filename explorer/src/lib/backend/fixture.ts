@@ -95,10 +95,15 @@ export class FixtureBackend implements Backend {
   }
 
   private near(x: number, y: number, k: number) {
-    const all = Array.from({ length: this.n }, (_, index) => ({
-      index, distance: Math.hypot(this.places[2 * index]! - x, this.places[2 * index + 1]! - y),
-    }));
-    return all.sort((a, b) => a.distance - b.distance).slice(0, k);
+    const found: { index: number; distance: number }[] = [];
+    for (let index = 0; index < this.n; index++) {
+      const distance = Math.hypot(this.places[2 * index]! - x, this.places[2 * index + 1]! - y);
+      if (found.length === k && distance >= found[k - 1]!.distance) continue;
+      found.push({ index, distance });
+      found.sort((a, b) => a.distance - b.distance);
+      found.length = Math.min(found.length, k);
+    }
+    return found;
   }
 
   async content(index: number) { return this.at(this.places[2 * index]!, this.places[2 * index + 1]!); }
