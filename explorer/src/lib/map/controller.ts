@@ -62,12 +62,25 @@ export class MapController {
     const first = this.n === 0;
     this.n = positions.length >> 1;
     this.bounds = bounds;
-    this.renderer.setPoints(positions, animate);
     const now = performance.now();
+    this.renderer.setPoints(positions, animate ? ease(this.come(now)) : null);
     this.duration = animate && !this.still ? MOVE : 0;
     this.arrivedAt = now;
-    if (refit) this.fit(!first && !this.still);
+    if (first || (refit && !this.fits())) this.fit(!first);
     this.redraw();
+  }
+
+  /** How far points have come on their way, 0..1. */
+  private come(now: number): number {
+    return this.duration ? Math.min(Math.max((now - this.arrivedAt) / this.duration, 0), 1) : 1;
+  }
+
+  /** Is the view, or where it is flying to, near enough to the one that shows everything? */
+  private fits(): boolean {
+    const now = this.flight?.to ?? this.view;
+    const to = this.view.fitted(this.bounds, this.insets());
+    const off = Math.hypot(now.cx - to.cx, now.cy - to.cy) * to.scale;
+    return Math.abs(Math.log(now.scale / to.scale)) < 0.08 && off < 24;
   }
 
   setColours(codes: Uint8Array, palette: Palette): void {
@@ -148,7 +161,7 @@ export class MapController {
 
   private draw(now: number): void {
     this.fly(now);
-    const t = this.duration ? Math.min(Math.max((now - this.arrivedAt) / this.duration, 0), 1) : 1;
+    const t = this.come(now);
     const { ground, context } = this.theme;
     const unit = (c: [number, number, number]): [number, number, number] => [c[0] / 255, c[1] / 255, c[2] / 255];
     const look = { ...this.look, ground: unit(ground), context: unit(context) };

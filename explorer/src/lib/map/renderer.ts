@@ -15,8 +15,11 @@ export interface Look {
 }
 
 export interface MapRenderer {
-  /** x and y of each point. With `keep`, points move from where they are when `progress` is drawn from 0 to 1. */
-  setPoints(positions: Float32Array, keep: boolean): void;
+  /**
+   * x and y of each point. `come` says how far (0..1) the points have come on their last way: from there they move on
+   * while `progress` is drawn from 0 to 1. With null, or another number of points, they are there at once.
+   */
+  setPoints(positions: Float32Array, come: number | null): void;
   setColours(codes: Uint8Array, palette: Palette): void;
   /** 1 for each point that is context only, or null when none is. */
   setContext(context: Uint8Array | null): void;

@@ -163,9 +163,9 @@ export class WebGLRenderer implements MapRenderer {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, this.palette);
   }
 
-  setPoints(positions: Float32Array, keep: boolean): void {
+  setPoints(positions: Float32Array, come: number | null): void {
     const n = positions.length >> 1;
-    const same = keep && n === this.order.length;
+    const same = come !== null && n === this.order.length;
     if (n !== this.order.length) this.order = shuffle(n);
     const to = new Float32Array(n * 2);
     for (let k = 0; k < n; k++) {
@@ -173,7 +173,8 @@ export class WebGLRenderer implements MapRenderer {
       to[2 * k] = positions[2 * i]!;
       to[2 * k + 1] = positions[2 * i + 1]!;
     }
-    this.from = same ? this.to : to;
+    if (same) for (let k = 0; k < 2 * n; k++) this.from[k]! += (this.to[k]! - this.from[k]!) * come;
+    else this.from = to.slice();
     this.to = to;
     this.upload();
   }
