@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser comes last: Playwright leaves an event loop running in this thread, in which no other can be
+    started."""
+    items.sort(key=lambda item: "e2e" in item.path.relative_to(ROOT).parts)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of larger public data sets beside the repository; tests that need it skip, visibly, without it."""
