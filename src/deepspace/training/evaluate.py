@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepspace.models import LatentModel
 
-__all__ = ["ACTIVE", "Evaluation", "active_units", "evaluate"]
+__all__ = ["ACTIVE", "Evaluation", "active_units", "evaluate", "multiplies"]
 
 ACTIVE = 0.01  # variance of the posterior mean over rows beyond which a unit is active: Burda 2016, arXiv:1509.00519
 _BATCH = 1024
@@ -60,3 +63,28 @@ def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int =
     model.train(training)
     each = (kl / len(x)).tolist()
     return Evaluation(float(reconstruction / len(x)), sum(each), each, active_units(torch.cat(means)))
+
+
+@torch.no_grad()
+def multiplies(model: LatentModel, row: npt.NDArray[Any]) -> int:
+    """Multiplications in linear and convolutional layers for one row (1, *shape), to the latents and back."""
+    total = 0
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        weight = layer.weight
+        assert isinstance(weight, Tensor)
+        # A weight is used once at each place: of the output, or of the input where the layer is transposed.
+        places = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        total += weight.numel() * places[0, 0].numel() if weight.ndim > 2 else weight.numel()
+
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d)
+    hooks = [m.register_forward_hook(count) for m in model.modules() if isinstance(m, kinds)]
+    training, device = model.training, next((p.device for p in model.parameters()), torch.device("cpu"))
+    model.eval()
+    with torch.random.fork_rng(devices=[]):
+        model.decode(model.encode(torch.from_numpy(np.array(row)).to(device)).mean)
+    model.train(training)
+    for hook in hooks:
+        hook.remove()
+    return total

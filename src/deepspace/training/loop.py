@@ -22,17 +22,17 @@ from deepspace.training import feed, machine
 from deepspace.training import plan as planning
 from deepspace.training.checkpoint import Checkpoint, fingerprint, restore_optimizer, store_optimizer
 from deepspace.training.config import TrainConfig
-from deepspace.training.evaluate import Evaluation, evaluate
+from deepspace.training.evaluate import Evaluation, evaluate, multiplies
 from deepspace.training.events import Progress
 from deepspace.training.history import History, Stop, split
 
 __all__ = ["train"]
 
-_PROBE = 10_000  # rows looked at before training
+_PROBE = 4_000  # rows looked at before training
 _UNHELD = 1000  # training rows that stand in where none are held out
 _SAY_EVERY = 0.1  # seconds between progress events
 _SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
-_MULTIPLIES = 2e7  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
+_MULTIPLIES = 1e8  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
 
 
 @dataclass
@@ -64,9 +64,9 @@ def train(
 ) -> History:
     """Train ``model`` in place on encoded rows (N, *shape), and leave it with its best weights, in eval mode.
 
-    Goes on from ``config.checkpoint`` if that file is of the same model, rows and settings; the result is then the same,
-    bit for bit, as without the interruption (same device and threads). ``on_epoch`` gets the model, in eval mode, and the
-    number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
+    Goes on from ``config.checkpoint`` if that file is of the same model, rows and settings; the result is then the
+    same, bit for bit, as without the interruption (same device and threads). ``on_epoch`` gets the model, in eval mode,
+    and the number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
     Ctrl-C and SIGTERM write the checkpoint first. Raises TrainingError, with advice, where training cannot go on.
     """
     _check(model, array)
@@ -110,8 +110,9 @@ class _Run:
     ) -> None:
         self.model, self.array, self.config = model, array, config
         self.on_progress, self.on_epoch, self.should_stop = on_progress, on_epoch, should_stop
-        self.plan = planning.make(config, len(array))
         self.device = machine.pick_device(config.device)
+        self.multiplies = multiplies(model, array[:1])
+        self.plan = planning.make(config, len(array), self.multiplies, accelerated=self.device.type != "cpu")
         self.state = _State()
         self.signal = 0
         self.began = time.monotonic()
@@ -136,8 +137,8 @@ class _Run:
             with torch.random.fork_rng(devices=cuda), machine.keep_freed_memory():
                 yield
         finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
+            for caught, handler in handlers.items():
+                signal.signal(caught, handler)
             torch.set_num_threads(threads)
             self.model.to(home).eval()
 
@@ -151,8 +152,8 @@ class _Run:
         memory = config.memory if config.memory is not None else machine.available_memory() // 4
         self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
-        first = np.sort(np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE])
-        look = torch.from_numpy(feed.gather(self.array, first))
+        first = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE]
+        look = torch.from_numpy(feed.gather(self.array, np.sort(first)))
         self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
@@ -187,8 +188,8 @@ class _Run:
     def _precision(self) -> str:
         if self.config.precision != "auto":
             return self.config.precision
-        work = sum(p.numel() for p in self.model.parameters() if p.ndim > 1) * self.plan.batch_size
-        return "bfloat16" if machine.has_bfloat16(self.device) and work >= _MULTIPLIES else "float32"
+        gains = self.multiplies * self.plan.batch_size >= _MULTIPLIES
+        return "bfloat16" if gains and machine.has_bfloat16(self.device) else "float32"
 
     def _key(self) -> str:
         own = asdict(self.config)
@@ -286,8 +287,9 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm_tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        parts = torch.stack([loss.detach(), norm_tensor, terms.reconstruction.detach().mean(), terms.kl.detach().sum(1).mean()])
-        value, norm, reconstruction, kl = parts.tolist()  # one wait for the device
+        means = terms.reconstruction.detach().mean(), terms.kl.detach().sum(1).mean()
+        # One wait for the device.
+        value, norm, reconstruction, kl = torch.stack([loss.detach(), norm_tensor, *means]).tolist()
         if not math.isfinite(value) or not math.isfinite(norm):
             self._skip()
             return
@@ -311,7 +313,8 @@ class _Run:
         if state.skipped_in_a_row >= 3:
             raise TrainingError(
                 f"Training stopped at step {state.step + 1}: the loss was not finite three times in a row; "
-                f"try a smaller learning_rate than {self.plan.learning_rate:.2g}, precision 'float32', or look for extreme values."
+                f"try a smaller learning_rate than {self.plan.learning_rate:.2g}, precision 'float32', "
+                "or look for extreme values."
             )
         self._say(state.step // self.plan.steps, message=f"Step {state.step + 1} was not finite and was skipped.")
 
@@ -380,7 +383,8 @@ class _Run:
         self.said = time.monotonic()
         rows = state.sums[2]
         last = state.epochs[-1] if state.epochs else {}
-        rate = self.steps_here * (plan.rows - plan.validation_rows) / plan.steps / self.trained_here if self.trained_here else None
+        each = (plan.rows - plan.validation_rows) / plan.steps
+        rate = self.steps_here * each / self.trained_here if self.trained_here else None
         # Judging and callbacks take time too: count the whole of it, not the steps alone.
         left = (self.said - self.began) / self.steps_here * (plan.total - state.step) if self.steps_here else None
         if left is not None and self.config.max_seconds is not None:
@@ -408,7 +412,10 @@ class _Run:
         self.model.load_state_dict(self.best)
         final = evaluate(self.model, self.judged, self.device, seed=self.config.seed)
         if not math.isfinite(final.elbo):
-            raise TrainingError("Training ended with an ELBO that is not finite; try a smaller learning_rate or look for extreme values.")
+            raise TrainingError(
+                "Training ended with an ELBO that is not finite; "
+                "try a smaller learning_rate or look for extreme values."
+            )
         return History(
             epochs=state.epochs,
             best_epoch=state.best_epoch,
