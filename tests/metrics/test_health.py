@@ -41,13 +41,20 @@ def test_many_dead_dimensions_but_not_a_few() -> None:
     assert "collapse" not in " ".join(health(many))
 
 
+def elbos(*values: float | None) -> list[dict]:
+    return [{"validation_elbo": value} for value in values]
+
+
 @pytest.mark.parametrize(
     ("history", "sentence"),
     [
         ({"stopped": "time", "epochs": [{}] * 4, "best_epoch": 2}, "ran out of time after 4 epochs"),
-        ({"stopped": "epochs", "epochs": [{}] * 4, "best_epoch": 4}, "limit of 4 epochs while still improving"),
-        ({"stopped": "epochs", "epochs": [{}] * 4, "best_epoch": 3}, None),
-        ({"stopped": "early", "epochs": [{}] * 4, "best_epoch": 4}, None),
+        ({"stopped": "epochs", "epochs": elbos(-9, -7, -5, -3)}, "limit of 4 epochs while still improving"),
+        ({"stopped": "epochs", "epochs": elbos(-9, -5)}, "limit of 2 epochs while still improving"),
+        ({"stopped": "epochs", "epochs": elbos(-9, -5, -4.9, -4.8)}, None),  # the end of a schedule, not of learning
+        ({"stopped": "epochs", "epochs": elbos(-9, -5, -6, -7)}, None),
+        ({"stopped": "epochs", "epochs": elbos(None, None)}, None),
+        ({"stopped": "early", "epochs": elbos(-9, -7, -5, -3)}, None),
         ({}, None),
     ],
 )

@@ -134,11 +134,32 @@ def test_warm_up_rises_and_early_stopping_waits_for_it() -> None:
     history = train(model, vectors(), TrainConfig(epochs=40, warmup=0.5, patience=3, threads=1, batch_size=64))
     assert history.stopped == "early"
     assert history.best_epoch == 1
-    assert len(history.epochs) == 23
+    assert len(history.epochs) == 20 + 4 * 3
     rise = [e["warmup"] for e in history.epochs]
     assert rise == sorted(rise)
     assert rise[0] < 0.1
-    assert rise[19:] == [1.0] * 4
+    assert rise[19:] == [1.0] * 13
+    steps = [e["learning_rate"] for e in history.epochs]
+    for cut in (23, 26, 29):
+        assert steps[cut] / steps[cut - 1] < 0.3 < steps[cut - 1] / steps[cut - 2]
+
+
+def test_it_goes_on_from_the_best_weights_where_it_stalls() -> None:
+    class Worse(type(small())):  # type: ignore[misc]
+        calls = 0
+
+        def terms(self, x: torch.Tensor, generator: torch.Generator | None = None) -> Terms:
+            if self.training:
+                return super().terms(x, generator)
+            Worse.calls += 1
+            return Terms(torch.full((len(x),), -float(Worse.calls)), torch.zeros(len(x), 3))
+
+    model, seen = small(), []
+    model.__class__ = Worse
+    config = TrainConfig(epochs=30, warmup=0, patience=1, threads=1, batch_size=64)
+    train(model, vectors(), config, on_epoch=lambda model, epoch: seen.append(weights(model)))
+    assert [same(w, seen[0]) for w in seen] == [True, True, True, True, False]
+    assert same(weights(model), seen[0])
 
 
 class _Killed(Exception):
@@ -151,6 +172,20 @@ def _interrupt_at(epoch: int) -> Callable[[LatentModel, int], None]:
             raise _Killed
 
     return hook
+
+
+def test_resumed_after_a_cut_equals_uninterrupted(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "epochs": 60, "batch_size": 16, "learning_rate": 0.02, "threads": 1, "seed": 3, "patience": 1, "warmup": 0
+    }  # fmt: skip
+    whole, history = run(TrainConfig(**settings), vectors(60))
+    assert history.stopped == "early"
+    config = TrainConfig(**settings, checkpoint=tmp_path / "c.safetensors")
+    with pytest.raises(_Killed):
+        run(config, vectors(60), on_epoch=_interrupt_at(len(history.epochs) - 2))
+    parts, again = run(config, vectors(60))
+    assert same(whole, parts)
+    assert figures(history) == figures(again)
 
 
 @pytest.mark.parametrize("epoch", [1, 3, 5])

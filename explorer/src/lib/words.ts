@@ -13,6 +13,9 @@ export function number(value: number, how: { integer?: boolean; date?: boolean }
   return String(Number(value.toPrecision(3)));
 }
 
+/** A distance between latents; rounding is no distance. */
+export const distance = (value: number): string => number(value < 1e-4 ? 0 : value);
+
 export const count = (n: number): string => n.toLocaleString("en-GB");
 
 /** "about 2 minutes", for time that is left. */

@@ -20,6 +20,7 @@ FEW_ROWS = 200
 TRUSTED = 0.9
 MUCH_WORSE = 1.25
 ENOUGH_HELD_OUT = 20
+RISING = 0.15
 NO_BETTER = 0.98
 """An error over this share of the baseline's is as good as having learned nothing."""
 
@@ -89,9 +90,18 @@ def _unfinished(history: dict[str, Any]) -> list[str]:
         return [f"Training was stopped by hand after {count} epochs: the model is unfinished."]
     if stopped == "time":
         return [f"Training ran out of time after {count} epochs: the model is unfinished."]
-    if stopped == "epochs" and count and int(history.get("best_epoch", 0)) >= count:
+    if stopped == "epochs" and _rising([e.get("validation_elbo") for e in history.get("epochs") or []]):
         return [f"Training reached its limit of {count} epochs while still improving: more epochs would fit better."]
     return []
+
+
+def _rising(elbo: list[float | None]) -> bool:
+    """Whether the second half of the epochs brought more than a share of all that was gained since the first."""
+    seen = [value for value in elbo if value is not None]
+    if len(seen) < 2:
+        return False
+    best = max(seen)
+    return best - max(seen[: max(1, len(seen) // 2)]) > RISING * (best - seen[0])
 
 
 def _map(trust: dict[str, Any]) -> list[str]:

@@ -22,6 +22,8 @@ class VAE:
     likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
     dropout: share of the last hidden features left out at random while training; it holds few rows from being learnt
         by heart.
+    linear: whether a linear path that starts at principal components runs beside the networks (not for tables); few
+        rows are learnt much better with it.
     beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
     reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
     """
@@ -31,6 +33,7 @@ class VAE:
     network: Network = "auto"
     likelihood: str | None = None
     dropout: float | None = None
+    linear: bool | None = None
     beta: float = 1.0
     reason: str = field(default="", compare=False)
 
@@ -53,7 +56,8 @@ class VAE:
     @property
     def complete(self) -> bool:
         """Whether nothing is left to choose."""
-        return None not in (self.latent_dim, self.hidden, self.likelihood, self.dropout) and self.network != "auto"
+        chosen = (self.latent_dim, self.hidden, self.likelihood, self.dropout, self.linear)
+        return None not in chosen and self.network != "auto"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, read back by ``VAE.from_json``."""

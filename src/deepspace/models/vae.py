@@ -35,6 +35,8 @@ class VAEModel(LatentModel):
         self.encoder, self.decoder = networks.make(
             config.network, layout, config.hidden, config.latent_dim, self.likelihood.outputs, config.dropout or 0.0
         )
+        outputs = self.likelihood.outputs
+        self.linear = networks.LinearPath(layout, self.latent_dim, outputs) if config.linear else None
         self.posterior = nn.Linear(self.encoder.width, 2 * self.latent_dim)
         # Start near mean 0 and scale 1 for every row, so that the KL starts near 0.
         nn.init.normal_(self.posterior.weight, std=0.5 * self.encoder.width**-0.5)
@@ -43,11 +45,15 @@ class VAEModel(LatentModel):
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """(B, *shape) -> mean and log-variance, (B, D) each, float32."""
         mean, log_variance = self.posterior(self.encoder(x)).float().chunk(2, 1)
+        if self.linear is not None:
+            mean = mean + self.linear.mean(x)
         return mean, log_variance.clamp(*_LOG_VARIANCE)
 
     def _outputs(self, z: Tensor) -> Tensor:
         """(B, D) -> the likelihood's parameters, float32."""
         out: Tensor = self.decoder(z)
+        if self.linear is not None:
+            out = out + self.linear.output(z)
         return out.float()
 
     def encode(self, x: Tensor) -> Posterior:
@@ -78,7 +84,16 @@ class VAEModel(LatentModel):
     @torch.no_grad()
     def prepare(self, x: Tensor) -> None:
         self.encoder.prepare(x)
-        self.decoder.prepare(self.likelihood.prepare(x))
+        start = self.likelihood.prepare(x)
+        if self.linear is None:
+            self.decoder.prepare(start)
+            return
+        # The path says the mean and the components; the networks start near silence beside it.
+        log_variance = self.linear.prepare(x, start, self.likelihood)
+        self.decoder.prepare(torch.zeros_like(start))
+        self.decoder.output.weight.mul_(0.1)
+        self.posterior.weight.mul_(0.1)
+        self.posterior.bias[self.latent_dim :] = log_variance
 
     def config_json(self) -> dict[str, Any]:
         return {"family": self.config.family, "config": self.config.to_json(), "layout": self.layout.to_json()}

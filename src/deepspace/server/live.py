@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,9 @@ class Hub:
             items = self.views.of(space).items
             for detail in (False, True):
                 decode(items, [DecodeRequest(type="decode", id=0, x=x, y=y, detail=detail)])
+            sprites = self.views.of(space).sprites
+            if sprites is not None:  # beside the worker, which has places to decode from now on
+                threading.Thread(target=sprites.sheet, args=(0,), daemon=True).start()
         except DeepspaceError as error:
             log.warning("%s", error)
         except Exception:

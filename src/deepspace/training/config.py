@@ -20,7 +20,8 @@ class TrainConfig:
     epochs, batch_size, learning_rate: None lets ``deepspace.training.plan`` choose; the rate is Adam's, at its peak.
     warmup: share of the epochs over which the weight of the KL rises from 0 to 1.
     validation_fraction: share of the rows held out for early stopping (at most 10,000 rows); 0 holds out none.
-    patience: epochs without a better validation ELBO after which training stops; it acts only after the warm-up.
+    patience: epochs without a better validation ELBO after which training goes back to its best weights and on in
+        smaller steps, and the fourth time stops; it acts only after the warm-up.
     seed: of data order, validation split and noise. threads: of the CPU; None finds the faster by a short trial.
     precision: "bfloat16" computes matrix products in 16 bits, "auto" where the processor gains from it.
     device: "cpu", "cuda", ... or "auto". max_seconds: stop after this long and keep the best so far.

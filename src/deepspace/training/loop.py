@@ -47,6 +47,7 @@ class _State:
     best: float = -math.inf
     best_epoch: int = 0
     waited: int = 0
+    cuts: int = 0
     seconds: float = 0.0
     resumed: int = 0
     stopped: str = ""
@@ -280,7 +281,7 @@ class _Run:
         plan, state = self.plan, self.state
         start = time.monotonic()
         for group in self.optimizer.param_groups:
-            group["lr"] = plan.rate(state.step)
+            group["lr"] = plan.rate(state.step, state.cuts)
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
             loss, terms = self.model.loss(x, plan.weight(state.step), self.generator)
@@ -350,7 +351,7 @@ class _Run:
                 "validation_kl": judged.kl,
                 "active_units": judged.active_units,
                 "warmup": plan.weight(state.step - 1),
-                "learning_rate": plan.rate(state.step - 1),
+                "learning_rate": plan.rate(state.step - 1, state.cuts),
                 "seconds": self._seconds(),
             }
         )
@@ -362,7 +363,7 @@ class _Run:
         elif plan.validation_rows and plan.warm(state.step - 1):
             state.waited += 1
             if state.waited >= plan.patience and not state.stopped:
-                state.stopped = "early"
+                self._calm()
         self._say(epoch, judged, force=True)
         if self.on_epoch is not None:
             self.model.eval()
@@ -370,6 +371,15 @@ class _Run:
             self.model.train()
         if self.checkpoint is not None and self.checkpoint.due and not state.stopped:
             self._save()
+
+    def _calm(self) -> None:
+        """No better for a while: go on from the best weights in smaller steps, and stop when that was done thrice."""
+        state = self.state
+        if state.cuts == planning.CUTS:
+            state.stopped = "early"
+            return
+        state.cuts, state.waited = state.cuts + 1, 0
+        self.model.load_state_dict(self.best)
 
     # -- telling ------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from deepspace.training.config import TrainConfig
 
-__all__ = ["Plan", "make"]
+__all__ = ["CUTS", "Plan", "make"]
+
+CUTS = 3  # times that a training without progress goes on from its best weights in smaller steps
 
 _MOST_HELD_OUT = 10_000
 _FEWEST_ROWS = 20  # with fewer, none is held out
@@ -36,13 +38,14 @@ class Plan:
         """Steps in all."""
         return self.epochs * self.steps
 
-    def rate(self, step: int) -> float:
-        """Learning rate of a step: a short rise, then half a cosine down to a fiftieth."""
+    def rate(self, step: int, cuts: int = 0) -> float:
+        """Learning rate of a step: a short rise, then half a cosine down to a fiftieth, cut to .3 where it stalls."""
+        peak = self.learning_rate * 0.3**cuts
         rise = max(1, min(200, self.total // 20))
         if step < rise:
-            return self.learning_rate * (step + 1) / rise
+            return peak * (step + 1) / rise
         along = (step - rise) / max(1, self.total - rise)
-        return self.learning_rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
+        return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
 
     def weight(self, step: int) -> float:
         """Weight of the KL at a step: 0 to 1 over the warm-up, then 1."""
@@ -71,8 +74,11 @@ def batch_size(rows: int) -> int:
 
 
 def epochs(rows: int, batch: int, budget: float = math.inf) -> int:
-    """Enough for some 3,000 steps, at most 400 passes over the rows, and not beyond a budget of passes; at least 12."""
-    return round(max(12, min(400, max(24, 3000 * batch / max(rows, 1)), budget)))
+    """Enough for some 8,000 steps, at most 400 passes over the rows, and not beyond a budget of passes; at least 12.
+
+    At 3,000 steps tables are far from done: on Adult the held-out ELBO is -8.5 there and -6.7 at 6,900.
+    """
+    return round(max(12, min(400, max(24, 8000 * batch / max(rows, 1)), budget)))
 
 
 def make(config: TrainConfig, rows: int, multiplies: int = 0, *, accelerated: bool = False) -> Plan:
@@ -93,7 +99,7 @@ def make(config: TrainConfig, rows: int, multiplies: int = 0, *, accelerated: bo
         steps=steps,
         learning_rate=rate,
         warmup_steps=round(config.warmup * count * steps),
-        patience=config.patience or max(10, count // 4),
+        patience=config.patience or max(4, count // 20),
         # AdamW decays by rate times this: a rate of the user's own must not change how much a step forgets.
         decay=(0.5 if train < 5000 else 0.1) * usual / rate,
     )

@@ -8,10 +8,11 @@ from deepspace.errors import ModelError
 from deepspace.models.layout import Layout
 from deepspace.models.networks.base import Decoder, Encoder
 from deepspace.models.networks.conv import ConvDecoder, ConvEncoder
+from deepspace.models.networks.linear import LinearPath
 from deepspace.models.networks.mlp import MLPDecoder, MLPEncoder
 from deepspace.models.networks.table import TableEncoder
 
-__all__ = ["Decoder", "Encoder", "make"]
+__all__ = ["Decoder", "Encoder", "LinearPath", "make"]
 
 
 def make(

@@ -25,7 +25,9 @@ class Encoder(nn.Module, ABC):
 
 
 class Decoder(nn.Module, ABC):
-    """z (B, D) -> the likelihood's parameters (B, *outputs)."""
+    """z (B, D) -> the likelihood's parameters (B, *outputs). ``output``: the last layer."""
+
+    output: nn.Linear | nn.ConvTranspose2d
 
     @abstractmethod
     def forward(self, z: Tensor) -> Tensor: ...

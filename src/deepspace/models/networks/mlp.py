@@ -59,4 +59,5 @@ class MLPDecoder(Decoder):
 
     @torch.no_grad()
     def prepare(self, start: Tensor) -> None:
-        self.output.bias.copy_(start.flatten())
+        if self.output.bias is not None:
+            self.output.bias.copy_(start.flatten())
