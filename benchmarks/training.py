@@ -1,6 +1,6 @@
 """Training speed side by side: samples per CPU second on one thread, as ratios measured in one run.
 
-    python benchmarks/training.py [--repeats 3] [--epochs 10] [--rows 20000]
+    python benchmarks/training.py [--repeats 3] [--epochs 5] [--rows 60000]
 
 Every contender trains the same network on the same rows in a process of its own, in turn, so that none gains from
 another's memory settings or a quiet moment; what is printed is the median over the repeats of the paired ratios.
@@ -115,7 +115,7 @@ def ours(kind: str, train_rows: np.ndarray, held_out: torch.Tensor, epochs: int,
     hidden = MLP if kind == "mlp" else CONV
     config = VAE(latent_dim=D, hidden=hidden, network=kind, likelihood="bernoulli")  # type: ignore[arg-type]
     model = build(config, Layout("image", (1, 28, 28)), seed=0)
-    settings = TrainConfig(epochs=epochs, batch_size=batch, threads=1, validation_fraction=0, warmup=0)
+    settings = TrainConfig(epochs=epochs, batch_size=batch, threads=1, validation_fraction=0)
     start = time.process_time()
     train(model, train_rows, settings)
     spent = time.process_time() - start
@@ -244,10 +244,12 @@ def report(line: str, ratios: list[float], goal: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=10, help="for the comparison of held-out ELBO; 0 leaves it out")
-    parser.add_argument("--rows", type=int, default=20000)
-    parser.add_argument("--batch", type=int, default=256, help="ours; the others take 128")
+    parser.add_argument("--epochs", type=int, default=5, help="for the comparison of held-out ELBO; 0 leaves it out")
+    parser.add_argument("--rows", type=int, default=60000)
     args = parser.parse_args()
+    from deepspace.training.plan import batch_size
+
+    args.batch = batch_size(args.rows)  # what a fit of as many rows would take
     others = ["plain"]
     if importlib.util.find_spec("pythae"):
         others.append("pythae")

@@ -66,11 +66,18 @@ def validation_rows(rows: int, fraction: float) -> int:
 
 
 def batch_size(rows: int) -> int:
-    """About a fortieth of the rows, a power of two from 32 to 256: few rows need many steps, many rows fast ones.
+    """About a fortieth of the rows, a power of two from 32 to 512: few rows need many steps, many rows fast ones.
 
-    512 is a tenth faster, but on MNIST, at equal epochs and each at its best rate, 14 nats behind.
+    512 is a fifth faster than 256; it is as good on the 60,000 rows of MNIST, but on 20,000 3 nats behind.
     """
-    return int(2 ** min(8, max(5, round(math.log2(max(rows, 1) / 40)))))
+    most = 9 if rows >= 40_000 else 8
+    return int(2 ** min(most, max(5, round(math.log2(max(rows, 1) / 40)))))
+
+
+def learning_rate(batch: int) -> float:
+    """Grows with the batch, with its root below 256: more rows say surer where to go (Goyal 2017, arXiv:1706.02677)."""
+    share = batch / 256
+    return 4e-3 * min(4.0, max(share, math.sqrt(share)))
 
 
 def epochs(rows: int, batch: int, budget: float = math.inf) -> int:
@@ -89,7 +96,7 @@ def make(config: TrainConfig, rows: int, multiplies: int = 0, *, accelerated: bo
     budget = (_BUDGET_ACCELERATED if accelerated else _BUDGET) / (multiplies * train) if multiplies else math.inf
     count = config.epochs or epochs(train, batch, budget)
     steps = -(-train // batch)
-    usual = 2e-3 * math.sqrt(batch / 128)
+    usual = learning_rate(batch)
     rate = config.learning_rate or usual
     return Plan(
         rows=rows,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,6 +11,24 @@ from torch import Tensor
 from deepspace.models.likelihoods.base import Likelihood
 
 __all__ = ["Bernoulli"]
+
+
+class _LogProb(torch.autograd.Function):
+    """(l, x) -> sum over a row of x l - log(1 + e^l), (B,); its derivative in l is x - s(l).
+
+    The library's function makes six passes over the pixels forth and three back; this makes three and two.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logit: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(logit, x)
+        return torch.mul(x, logit).sub_(F.softplus(logit)).flatten(1).sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        logit, x = ctx.saved_tensors
+        weight = grads[0].reshape(-1, *(1 for _ in logit.shape[1:]))
+        return torch.sigmoid(logit).neg_().add_(x).mul_(weight), None
 
 
 class Bernoulli(Likelihood):
@@ -22,8 +42,8 @@ class Bernoulli(Likelihood):
     modalities = ("image",)
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
-        loss = F.binary_cross_entropy_with_logits(params, self.intensity(x), reduction="none")
-        return -loss.flatten(1).sum(1)
+        value: Tensor = _LogProb.apply(params, self.intensity(x))  # type: ignore[no-untyped-call]
+        return value
 
     def mean(self, params: Tensor) -> Tensor:
         return params.sigmoid() * self.unit

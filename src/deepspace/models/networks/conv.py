@@ -83,7 +83,6 @@ class ConvDecoder(Decoder):
         kernel, stride, padding, bottom = _geometry(outputs, len(hidden))
         self.bottom = (hidden[-1], *bottom)
         self.first = nn.Linear(latent_dim, prod(self.bottom))
-        nn.init.kaiming_normal_(self.first.weight, nonlinearity="relu")
         layers: list[nn.Module] = [nn.ReLU(inplace=True)]
         channels = hidden[-1]
         for out in reversed(hidden[:-1]):
