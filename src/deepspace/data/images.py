@@ -233,7 +233,7 @@ def _choose_channels(found: pictures.Survey, notes: list[str]) -> int:
         notes.append(f"{total - colour} of {total} pictures are grey and {colour} in colour; all are read as colour.")
     clear = sum(count for mode, count in found.modes.items() if mode in pictures.ALPHA_MODES)
     if clear:
-        notes.append(f"{clear} pictures have transparency, which is laid over white.")
+        notes.append(f"{clear} picture{'s have' if clear > 1 else ' has'} transparency, which is laid over white.")
     return 3 if colour else 1
 
 

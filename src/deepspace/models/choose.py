@@ -82,7 +82,7 @@ def _network(layout: Layout, config: VAE) -> tuple[Literal["mlp", "conv"], str]:
     if layout.size <= 1024:
         return (
             "mlp",
-            "the network is fully connected, which learns small grey images as well as a convolution and faster",
+            "the network is fully connected, which learns small images as well as a convolution and faster",
         )
     return "conv", "the network is convolutional, since the images are large or coloured"
 
