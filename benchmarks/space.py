@@ -150,7 +150,7 @@ def rows(space: BaseSpace, repeats: int) -> None:
 def parquet(folder: Path, repeats: int) -> None:
     """Rows per second of encoding a file, as a share of the encoder's own over the same rows in memory."""
     rng = np.random.default_rng(0)
-    n = 200_000
+    n = 600_000
     numbers = {f"x{i}": rng.normal(i, 1 + i, n).round(3) for i in range(10)}
     words = {f"c{i}": rng.choice([f"word {j}" for j in range(3 + 4 * i)], n) for i in range(6)}
     vectors = rng.normal(size=(n // 2, 128)).astype(np.float32)

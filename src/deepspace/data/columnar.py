@@ -16,7 +16,7 @@ from deepspace.errors import DataError
 
 __all__ = ["read_ipc", "read_parquet"]
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 
 
 def read_parquet(path: Path, options: Options, big: bool) -> Frame | Batches:
@@ -57,7 +57,7 @@ def _parquet_batches(
     wanted = None if columns is None else [old for old, new in zip(schema.names, names, strict=True) if new in columns]
     renamed = dict(zip(schema.names, names, strict=True))
     try:
-        for batch in file.iter_batches(batch_size=rows, columns=wanted):
+        for batch in file.iter_batches(batch_size=rows, columns=wanted, use_threads=False):
             yield batch.rename_columns([renamed[name] for name in batch.schema.names])
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"'{path.name}' is damaged ({_line(error)}); write it again.") from None
