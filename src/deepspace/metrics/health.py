@@ -130,8 +130,8 @@ def _by_heart(space: BaseSpace) -> list[str]:
         return []
     return [
         f"Learned by heart in part: rows that training saw are rebuilt better than new ones (mean error "
-        f"{figure(float(old.mean()))} against {figure(float(new.mean()))}, n = {len(new):,}); more rows or a smaller "
-        "model would help."
+        f"{figure(float(old.mean()))} against {figure(float(new.mean()))}, n = {len(new):,}); go by the figures "
+        "on held-out rows, which more rows would better."
     ]
 
 
