@@ -4,16 +4,19 @@ export interface Address {
   colour: string | null;
   pin: number | null;
   theme: "light" | "dark" | null;
+  drawer: string | null;
 }
 
 export function parseAddress(hash: string): Address {
   const values = new URLSearchParams(hash.replace(/^#/, ""));
   const pin = values.get("pin");
+  const drawer = values.get("drawer");
   const theme = values.get("theme");
   return {
     colour: values.get("colour"),
     pin: pin !== null && /^\d{1,10}$/.test(pin) ? Number(pin) : null,
     theme: theme === "light" || theme === "dark" ? theme : null,
+    drawer: drawer !== null && /^[a-z]{1,20}$/.test(drawer) ? drawer : null,
   };
 }
 

@@ -1,6 +1,7 @@
 /** The keyboard, for everything that the pointer can do on the map. */
 
 import type { MapController } from "./map/controller";
+import { PANELS } from "./drawer/panels";
 import type { Explorer } from "./state.svelte";
 
 const STEP = 12;
@@ -24,6 +25,11 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
   const arrow = ARROWS[event.key];
   if (arrow && map && explorer.ready) {
     step(arrow, event.shiftKey ? STRIDE : STEP, explorer, map);
+    return true;
+  }
+  const panel = /^[1-9]$/.test(event.key) && explorer.ready ? PANELS[Number(event.key) - 1] : undefined;
+  if (panel) {
+    explorer.openDrawer(explorer.drawer === panel.id ? null : panel.id);
     return true;
   }
   switch (event.key.length === 1 ? event.key.toLowerCase() : event.key) {

@@ -106,8 +106,8 @@ describe("words", () => {
 
 describe("address", () => {
   it("reads what it wrote and forgets what it cannot use", () => {
-    expect(parseAddress("#colour=a%26b&pin=12&theme=dark")).toEqual({ colour: "a&b", pin: 12, theme: "dark" });
-    expect(parseAddress("#pin=-1&theme=pink")).toEqual({ colour: null, pin: null, theme: null });
+    expect(parseAddress("#colour=a%26b&pin=12&theme=dark&drawer=factors")).toEqual({ colour: "a&b", pin: 12, theme: "dark", drawer: "factors" });
+    expect(parseAddress("#pin=-1&theme=pink&drawer=<b>")).toEqual({ colour: null, pin: null, theme: null, drawer: null });
   });
 });
 

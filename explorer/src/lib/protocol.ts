@@ -132,6 +132,41 @@ export interface Difference {
   real: string;
 }
 
+export interface Factor {
+  index: number;
+  rank: number;
+  /** Nats; and how far the decode moves, in encoded units. */
+  kl: number;
+  effect: number;
+  active: boolean;
+}
+
+/** All latent dimensions, strongest first; KL from n rows, effects from `sample` of them. */
+export interface Factors {
+  factors: Factor[];
+  n: number;
+  sample: number;
+}
+
+export interface Change {
+  name: string;
+  kind: string;
+  texts: string[];
+  numbers: (number | null)[] | null;
+}
+
+/** One latent dimension moved in equal steps from a row, or from the mean of all. */
+export interface Film {
+  factor: number;
+  row: number | null;
+  values: number[];
+  contents: Content[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+}
+
 export interface Decoded {
   id: number;
   x: number;
@@ -195,6 +230,11 @@ export function readItem(raw: unknown): Item {
     real: readContent(item.real),
     reconstruction: readContent(item.reconstruction),
   };
+}
+
+export function readFilm(raw: unknown): Film {
+  const film = raw as Wire;
+  return { ...(film as unknown as Film), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
 }
 
 export type Frame = { type: "decoded"; decoded: Decoded } | { type: "preview"; preview: Preview };

@@ -44,6 +44,8 @@ export class Explorer {
   tool: Tool = $state("pan");
   pictures = $state(false);
   help = $state(false);
+  /** The drawer's open panel. */
+  drawer: string | null = $state(null);
   left = $state(true);
   right = $state(true);
   theme: "auto" | "light" | "dark" = $state("auto");
@@ -120,12 +122,18 @@ export class Explorer {
       else this.colour.plain(space.n);
       this.positions = positions;
       this.space = space;
+      this.drawer = address.drawer;
       if (address.pin !== null && address.pin < space.n) void this.pin(address.pin);
     } catch (error) {
       this.failure = (error as Error).message;
     } finally {
       this.loading = false;
     }
+  }
+
+  openDrawer(id: string | null): void {
+    this.drawer = id;
+    writeAddress({ drawer: id });
   }
 
   /** Look at a place of the map: what does it decode to? */

@@ -26,7 +26,7 @@ from deepspace.server.pages import mount_page
 from deepspace.server.session import Session
 from deepspace.server.version import version
 from deepspace.server.view import View, Views
-from deepspace.server.wire import Content, Item, SessionInfo, SpaceInfo
+from deepspace.server.wire import Content, FactorsInfo, Film, Item, SessionInfo, SpaceInfo
 
 __all__ = ["make_server"]
 
@@ -94,6 +94,7 @@ def make_server(
     _add_session(app, session, hub, view)
     _add_arrays(app, view)
     _add_items(app, view)
+    _add_factors(app, view)
     mount_page(app, static)
     return app
 
@@ -200,6 +201,16 @@ def _add_items(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/items/{index}/content")
     def read_content(index: Index) -> Content:
         return view_with(index).items.real(index)
+
+
+def _add_factors(app: FastAPI, current: Callable[[], View]) -> None:
+    @app.get("/api/factors")
+    def read_factors() -> FactorsInfo:
+        return current().films.ranked()
+
+    @app.get("/api/factors/{factor}/film")
+    def read_film(factor: Index, row: int | None = None) -> Film:
+        return current().films.film(factor, row)
 
 
 _RAW = "application/octet-stream"

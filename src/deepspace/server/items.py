@@ -36,7 +36,7 @@ from deepspace.server.wire import (
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["NEIGHBOURS", "Items", "Rendered"]
+__all__ = ["NEIGHBOURS", "Items", "Rendered", "records"]
 
 NEIGHBOURS = 8
 """Nearest real items shown beside a place or an item."""
@@ -57,7 +57,7 @@ class Rendered(NamedTuple):
     record: Mapping[str, Any] | None = None
 
 
-def _records(table: Any) -> list[dict[str, Any]]:
+def records(table: Any) -> list[dict[str, Any]]:
     """Rows of an Arrow table or of a pandas or polars frame, as dictionaries."""
     if isinstance(table, pa.Table):
         return list(table.to_pylist())
@@ -152,13 +152,17 @@ class Items:
             signal = SignalContent(channels=lines.shape[1], length=lines.shape[2])
             return [Rendered(signal, line.tobytes()) for line in lines]
         if self.modality == "table":
-            records = _records(self.schema.decode(encoded))
-            return [Rendered(TableContent(fields=self._fields(r, _GENERATED_DIGITS)), record=r) for r in records]
+            made = records(self.schema.decode(encoded))
+            return [Rendered(TableContent(fields=self._fields(r, _GENERATED_DIGITS)), record=r) for r in made]
         return [Rendered(self._vector(i)) for i in nearest]
 
-    def _inline(self, encoded: npt.NDArray[Any], nearest: int) -> Content:
-        """One encoded row (1, *shape) with its data inside, for JSON."""
-        content, payload, _ = self.rendered(encoded, [nearest])[0]
+    def inline(self, encoded: npt.NDArray[Any], nearest: Sequence[int]) -> list[Content]:
+        """Encoded rows (M, *shape) with their data inside, for JSON."""
+        return [self._with_data(made) for made in self.rendered(encoded, nearest)]
+
+    @staticmethod
+    def _with_data(made: Rendered) -> Content:
+        content, payload, _ = made
         if isinstance(content, ImageContent):
             return content.model_copy(update={"data": base64.b64encode(payload).decode()})
         if isinstance(content, SignalContent):
@@ -173,7 +177,7 @@ class Items:
             return TableContent(fields=self._fields(self.record(index), _REAL_DIGITS))
         if self.modality == "vector":
             return self._vector(index).model_copy(update={"note": ""})
-        return self._inline(np.asarray(self.space.samples[index : index + 1]), index)
+        return self.inline(np.asarray(self.space.samples[index : index + 1]), [index])[0]
 
     def item(self, index: int) -> Item:
         """A real row with its reconstruction, neighbours, figures and metadata."""
@@ -185,7 +189,7 @@ class Items:
         return Item(
             index=index,
             real=self.real(index),
-            reconstruction=self._inline(np.asarray(space.decode_encoded(z)), index),
+            reconstruction=self.inline(np.asarray(space.decode_encoded(z)), [index])[0],
             neighbours=self.neighbours(found.index[0], found.distance[0], without=index)[:NEIGHBOURS],
             density_percentile=_number_or_none(space.density_percentile(z)[0]),
             reconstruction_error=None if error is None else _number_or_none(error[index]),

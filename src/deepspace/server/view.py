@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.server.columns import Columns
+from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.sprites import Sprites
 from deepspace.server.wire import MapInfo, SpaceInfo
@@ -41,6 +42,7 @@ class View:
         self.space = space
         self.items = Items(space)
         self.columns = Columns(space)
+        self.films = Films(self.items)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
         stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()

@@ -1,6 +1,6 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { ColumnInfo, Content, Decoded, Item, Preview, Session, SpaceInfo } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Preview, Session, SpaceInfo } from "../protocol";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -29,6 +29,9 @@ export interface Backend {
   column(info: ColumnInfo): Promise<ColumnData>;
   item(index: number, signal?: AbortSignal): Promise<Item>;
   content(index: number): Promise<Content>;
+  factors(): Promise<Factors>;
+  /** A latent dimension moved from a row, or from the mean. */
+  film(factor: number, row: number | null, signal?: AbortSignal): Promise<Film>;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

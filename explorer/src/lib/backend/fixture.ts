@@ -1,6 +1,6 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { ColumnInfo, Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Session, SpaceInfo } from "../protocol";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 
 const KINDS = 6;
@@ -115,6 +115,27 @@ export class FixtureBackend implements Backend {
       densityPercentile: 62, reconstructionError: 0.12, x, y, label: "abcdef"[this.kinds[index]!]!,
       fields: [{ name: "kind", value: "abcdef"[this.kinds[index]!]! }],
     };
+  }
+
+  async factors(): Promise<Factors> {
+    const factors = Array.from({ length: 8 }, (_, rank) => ({
+      index: (rank * 3) % 8, rank, kl: rank < 6 ? 3 / (rank + 1) : 0.001, effect: rank < 6 ? 20 / (rank + 1) : 0.01, active: rank < 6,
+    }));
+    return { factors, n: this.n, sample: 256 };
+  }
+
+  async film(factor: number, row: number | null): Promise<Film> {
+    const [x, y] = row === null ? [0, 0] : [this.places[2 * row]!, this.places[2 * row + 1]!];
+    const values = [-2, -1.3, -0.7, 0, 0.7, 1.3, 2];
+    const places = values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]));
+    const contents = places.map(([a, b]) => this.at(a, b));
+    const texts = (name: string) => contents.map((c) => (c.kind === "table" ? c.fields.find((f) => f.name === name)!.value : ""));
+    const changes = this.modality !== "table" ? null : [
+      { name: "income", kind: "numeric", texts: texts("income"), numbers: texts("income").map(Number) },
+      { name: "housing", kind: "categorical", texts: texts("housing"), numbers: null },
+    ];
+    const nearest = places.map(([a, b]) => this.near(a, b, 1)[0]!.index);
+    return { factor, row, values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
   }
 
   sprite(): string { return ""; }

@@ -1,6 +1,6 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFrame, readItem, type ColumnInfo, type Session, type SpaceInfo } from "../protocol";
+import { readContent, readFilm, readFrame, readItem, type ColumnInfo, type Factors, type Session, type SpaceInfo } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 
 const SLOWEST_RETRY = 8000;
@@ -54,6 +54,14 @@ export class HttpBackend implements Backend {
 
   async content(index: number) {
     return readContent(await json(`${this.base}api/items/${index}/content`));
+  }
+
+  factors(): Promise<Factors> {
+    return json<Factors>(`${this.base}api/factors`);
+  }
+
+  async film(factor: number, row: number | null, signal?: AbortSignal) {
+    return readFilm(await json(`${this.base}api/factors/${factor}/film${row === null ? "" : `?row=${row}`}`, signal));
   }
 
   sprite(sheet: number): string {

@@ -1,0 +1,18 @@
+/** The drawer's panels: one file each, and one line here. The order is that of the tabs and of the keys 1, 2, ... */
+
+import type { Component } from "svelte";
+import type { Explorer } from "../state.svelte";
+import FactorsPanel from "./FactorsPanel.svelte";
+import HealthPanel from "./HealthPanel.svelte";
+
+export interface DrawerPanel {
+  id: string;
+  title: string;
+  says: string;
+  component: Component<{ explorer: Explorer }>;
+}
+
+export const PANELS: DrawerPanel[] = [
+  { id: "factors", title: "Factors", says: "What each latent dimension does", component: FactorsPanel },
+  { id: "health", title: "Health", says: "What is wrong, and every figure measured", component: HealthPanel },
+];
