@@ -1,4 +1,4 @@
-"""Films of latent dimensions, against what the space says of itself in Python."""
+"""Films of latent dimensions and grids of places, against what the space says of itself in Python."""
 
 from __future__ import annotations
 
@@ -93,3 +93,28 @@ def test_over_the_wire_and_refused(
         assert answer.status_code == 400
         assert words in answer.json()["error"]
     assert http.get("/api/factors/x/film").status_code == 404
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_grid_of_places_decodes_where_there_is_data(
+    fitted: Callable[[str], ds.Space], running: Callable[..., Any], modality: str
+) -> None:
+    space = fitted(modality)
+    http = running(Session(space.name, space=space)).http
+    x0, y0, x1, y1 = space.map.bounds
+    step, columns = (x1 - x0) / 6, 9
+    asked = {"x": x0 - step, "y": y1 + step, "step": step, "columns": columns, "rows": 7}
+    contents = http.get("/api/cells", params=asked).json()["contents"]
+    across, down = np.meshgrid(x0 - step + step * np.arange(columns), y1 + step - step * np.arange(7))
+    places = np.stack([across.ravel(), down.ravel()], 1).astype(np.float32)
+    there = space.map.has_data(places)
+    assert there.any()
+    assert not there.all()
+    assert [content is not None for content in contents] == there.tolist()
+    if modality == "image":
+        decoded = space.decode(space.map.inverse_transform(places))
+        for i in np.flatnonzero(there):
+            pixels = np.frombuffer(base64.b64decode(contents[i]["data"]), np.uint8)
+            assert np.abs(pixels.astype(int) - decoded[i].ravel()).max() <= 1
+    for wrong in ({"columns": 200, "rows": 7}, {"step": 0}, {"step": -1}, {"x": "nan"}, {"columns": 0}):
+        assert http.get("/api/cells", params={**asked, **wrong}).status_code in (400, 404)

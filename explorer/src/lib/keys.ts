@@ -42,6 +42,7 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     }
     case "Escape": explorer.escape(); return true;
     case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
+    case "g": explorer.generated = !explorer.generated; return true;
     case "i": explorer.pictures = !explorer.pictures; return true;
     case "d": explorer.toggleTheme(); return true;
     case "?": explorer.help = !explorer.help; return true;

@@ -43,6 +43,8 @@ export class Explorer {
 
   tool: Tool = $state("pan");
   pictures = $state(false);
+  /** Whether generated items lie over the map in a grid. */
+  generated = $state(false);
   help = $state(false);
   /** The drawer's open panel. */
   drawer: string | null = $state(null);

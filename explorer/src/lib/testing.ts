@@ -39,6 +39,7 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       return preview && { epoch: preview.epoch, n: preview.n };
     },
     get history() { return explorer.training.history; },
+    get generatedShown() { return map()?.generated?.shown ?? 0; },
     get frames() { return map()?.frames ?? 0; },
     get zoom() { return map()?.view.zoom ?? 1; },
     get pointSize() { return map()?.look.size ?? 0; },

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from fastapi import FastAPI, HTTPException, Request, WebSocket
+from fastapi import FastAPI, HTTPException, Query, Request, WebSocket
 from fastapi import Path as InPath
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -26,7 +26,7 @@ from deepspace.server.pages import mount_page
 from deepspace.server.session import Session
 from deepspace.server.version import version
 from deepspace.server.view import View, Views
-from deepspace.server.wire import Content, FactorsInfo, Film, Item, SessionInfo, SpaceInfo
+from deepspace.server.wire import Cells, Content, FactorsInfo, Film, Item, SessionInfo, SpaceInfo
 
 __all__ = ["make_server"]
 
@@ -35,6 +35,8 @@ _WORTH_ZIPPING = 64 * 1024
 _CACHE_BYTES = 256 << 20
 
 Index = Annotated[int, InPath(ge=0)]
+Finite = Annotated[float, Query(allow_inf_nan=False)]
+Count = Annotated[int, Query(ge=1, le=200)]
 
 
 class _Cache:
@@ -95,6 +97,7 @@ def make_server(
     _add_arrays(app, view)
     _add_items(app, view)
     _add_factors(app, view)
+    _add_cells(app, view)
     mount_page(app, static)
     return app
 
@@ -213,6 +216,29 @@ def _add_factors(app: FastAPI, current: Callable[[], View]) -> None:
         return current().films.film(factor, row)
 
 
+def _add_cells(app: FastAPI, current: Callable[[], View]) -> None:
+    @app.get("/api/cells")
+    def read_cells(
+        x: Finite, y: Finite, step: Annotated[float, Query(gt=0, allow_inf_nan=False)], columns: Count, rows: Count
+    ) -> Cells:
+        if columns * rows > _MOST_CELLS:
+            raise HTTPException(400, f"{columns} x {rows} places are too many at once; ask for {_MOST_CELLS} at most.")
+        space, items = current().space, current().items
+        across, down = np.meshgrid(x + step * np.arange(columns), y - step * np.arange(rows))
+        places = np.stack([across.ravel(), down.ravel()], 1).astype(np.float32)
+        there = np.flatnonzero(space.map.has_data(places))
+        contents: list[Content | None] = [None] * len(places)
+        if len(there):
+            z = space.map.inverse_transform(places[there])
+            # Vectors are shown by their nearest rows, which nothing else here needs.
+            nearest = space.neighbors(z=z, k=1).index[:, 0] if items.modality == "vector" else there
+            made = items.small(np.asarray(space.decode_encoded(z)), [int(i) for i in nearest])
+            for i, content in zip(there, made, strict=True):
+                contents[i] = content
+        return Cells(contents=contents)
+
+
+_MOST_CELLS = 1200
 _RAW = "application/octet-stream"
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from deepspace.server.columns import figures_of
 from deepspace.server.formatting import as_number, cell
+from deepspace.server.sprites import shrink
 from deepspace.server.wire import (
     CellText,
     Content,
@@ -46,6 +47,7 @@ TOLERANCE = 0.1
 
 _REAL_DIGITS, _GENERATED_DIGITS = 6, 3
 _SPREAD_ROWS = 20_000
+_SMALL = 40
 _VECTOR_NOTE = "A generated vector has no reading of its own; the nearest real items stand for it."
 
 
@@ -155,6 +157,15 @@ class Items:
             made = records(self.schema.decode(encoded))
             return [Rendered(TableContent(fields=self._fields(r, _GENERATED_DIGITS)), record=r) for r in made]
         return [Rendered(self._vector(i)) for i in nearest]
+
+    def small(self, encoded: npt.NDArray[Any], nearest: Sequence[int]) -> list[Content]:
+        """As ``inline``, with pictures of at most ``_SMALL`` pixels a side: many at once, each a thumbnail."""
+        if self.modality == "image" and max(encoded.shape[2:]) > _SMALL:
+            height, width = encoded.shape[2:]
+            scale = _SMALL / max(height, width)
+            shrunk = shrink(encoded, max(1, round(height * scale)), max(1, round(width * scale)))
+            encoded = np.moveaxis(shrunk, 3, 1)
+        return self.inline(encoded, nearest)
 
     def inline(self, encoded: npt.NDArray[Any], nearest: Sequence[int]) -> list[Content]:
         """Encoded rows (M, *shape) with their data inside, for JSON."""

@@ -15,7 +15,7 @@ from deepspace.server.wire import SpriteInfo
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["Sprites"]
+__all__ = ["Sprites", "shrink"]
 
 _SIDE = 4096
 """Most pixels along one side of a sheet: every browser's WebGL2 takes a texture of this size."""
@@ -46,7 +46,7 @@ def _areas(source: int, target: int) -> npt.NDArray[np.float32]:
     return np.asarray(weights / weights.sum(1, keepdims=True), dtype=np.float32)
 
 
-def _shrink(block: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.uint8]:
+def shrink(block: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[np.uint8]:
     """(B, C, H, W) -> (B, height, width, C), area-averaged."""
     if block.shape[2:] == (height, width):
         return np.ascontiguousarray(np.moveaxis(block, 1, 3), dtype=np.uint8)
@@ -108,6 +108,6 @@ class Sprites:
         tiles = np.zeros((lines * self.columns, self.height, self.width, channels), np.uint8)
         for begin in range(start, stop, _BLOCK):
             end = min(begin + _BLOCK, stop)
-            tiles[begin - start : end - start] = _shrink(self._samples[begin:end], self.height, self.width)
+            tiles[begin - start : end - start] = shrink(self._samples[begin:end], self.height, self.width)
         grid = tiles.reshape(lines, self.columns, self.height, self.width, channels).swapaxes(1, 2)
         return grid.reshape(lines * self.height, self.columns * self.width, channels)

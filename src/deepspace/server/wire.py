@@ -12,6 +12,7 @@ from deepspace.training.events import Phase, Progress
 
 __all__ = [
     "CellText",
+    "Cells",
     "Change",
     "ClientMessage",
     "ColumnInfo",
@@ -285,6 +286,12 @@ class Film(Wire):
     nearest: list[int]
     density_percentiles: list[float | None]
     changes: list[Change] | None = None
+
+
+class Cells(Wire):
+    """What the model makes of a grid of places, line by line from above; nothing where there is no data."""
+
+    contents: list[Content | None]
 
 
 class Decoded(Wire):

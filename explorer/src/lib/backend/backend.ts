@@ -32,6 +32,8 @@ export interface Backend {
   factors(): Promise<Factors>;
   /** A latent dimension moved from a row, or from the mean. */
   film(factor: number, row: number | null, signal?: AbortSignal): Promise<Film>;
+  /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
+  cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

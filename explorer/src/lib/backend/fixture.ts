@@ -138,6 +138,13 @@ export class FixtureBackend implements Backend {
     return { factor, row, values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
   }
 
+  async cells(x: number, y: number, step: number, columns: number, rows: number) {
+    return Array.from({ length: columns * rows }, (_, i) => {
+      const [a, b] = [x + (i % columns) * step, y - Math.floor(i / columns) * step];
+      return this.near(a, b, 1)[0]!.distance < 0.8 ? this.at(a, b) : null;
+    });
+  }
+
   sprite(): string { return ""; }
 
   connect(handlers: LiveHandlers): Live {

@@ -64,6 +64,13 @@ export class HttpBackend implements Backend {
     return readFilm(await json(`${this.base}api/factors/${factor}/film${row === null ? "" : `?row=${row}`}`, signal));
   }
 
+  async cells(x: number, y: number, step: number, columns: number, rows: number) {
+    const found = await json<{ contents: unknown[] }>(
+      `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}`,
+    );
+    return found.contents.map((content) => (content ? readContent(content) : null));
+  }
+
   sprite(sheet: number): string {
     return `${this.base}api/sprites/${sheet}.png`;
   }

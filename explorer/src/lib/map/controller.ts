@@ -3,6 +3,7 @@
 import type { Bounds } from "../protocol";
 import { readTheme, type Theme } from "./colour";
 import { drawLabels, drawMarks, type Label, type Marks } from "./overlay";
+import type { Generated } from "./generated";
 import type { Pictures } from "./pictures";
 import { pointLook, type MapRenderer, type Palette } from "./renderer";
 import { View, type Insets } from "./view";
@@ -18,6 +19,7 @@ export class MapController {
   theme: Theme;
   marks: Marks = { hover: null, pinned: null, neighbours: [], place: null, lasso: null };
   pictures: Pictures | null = null;
+  generated: Generated | null = null;
   /** Names to write beside points in this view. */
   names: (() => Label[]) | null = null;
   frames = 0;
@@ -170,6 +172,7 @@ export class MapController {
     this.pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.pen.clearRect(0, 0, this.view.width, this.view.height);
     this.pictures?.draw(this.pen, this.view, this.theme);
+    this.generated?.draw(this.pen, this.view, this.theme);
     drawLabels(this.pen, this.view, this.theme, this.names?.() ?? [], look.size);
     drawMarks(this.pen, this.view, this.theme, this.marks, look.size);
     this.frames++;
