@@ -101,7 +101,7 @@ def test_a_grid_of_places_decodes_where_there_is_data(
 ) -> None:
     space = fitted(modality)
     http = running(Session(space.name, space=space)).http
-    x0, y0, x1, y1 = space.map.bounds
+    x0, _, x1, y1 = space.map.bounds
     step, columns = (x1 - x0) / 6, 9
     asked = {"x": x0 - step, "y": y1 + step, "step": step, "columns": columns, "rows": 7}
     contents = http.get("/api/cells", params=asked).json()["contents"]
