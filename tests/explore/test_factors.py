@@ -76,3 +76,18 @@ def test_it_prints_and_converts(space: LinearSpace) -> None:
     assert "dead" in str(found).splitlines()[-1]
     assert found.to_arrow().column("index").to_pylist() == [0, 1, 2, 3]
     assert list(found.to_pandas()["active"]) == [True, True, True, False]
+
+
+def test_moments_are_remembered_of_arrays_that_cannot_change_and_of_no_others() -> None:
+    from deepspace.space.moments import latent_moments
+
+    mean, scale = np.random.default_rng(0).normal(size=(50, 3)), np.full((50, 3), 0.5)
+    first = latent_moments(mean, scale)
+    mean += 1
+    np.testing.assert_allclose(latent_moments(mean, scale).mean, first.mean + 1)
+    mean.flags.writeable = scale.flags.writeable = False
+    kept = latent_moments(mean, scale)
+    assert latent_moments(mean, scale) is kept
+    other = mean + 1
+    np.testing.assert_allclose(latent_moments(other, scale).mean, kept.mean + 1)
+    assert latent_moments(mean, np.full((50, 3), 0.25)).deviation[0] < kept.deviation[0]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+from weakref import ref
 
 import numpy as np
 import numpy.typing as npt
@@ -38,8 +40,28 @@ def latent_moments(mean: npt.NDArray[np.floating], scale: npt.NDArray[np.floatin
     """Moments of posteriors N(mean, scale^2), in blocks, so that memory-mapped latents stay on disk. mean, scale: (N,
     D).
 
-    KL(q || N(0, I)) = (m^2 + s^2 - 1 - ln s^2) / 2, averaged over rows; variances are of the population.
+    KL(q || N(0, I)) = (m^2 + s^2 - 1 - ln s^2) / 2, averaged over rows; variances are of the population. Of arrays that
+    nobody can write to, the last answer is remembered.
     """
+    kept = _kept
+    if kept is not None and kept[0]() is mean and kept[1]() is scale:
+        return kept[2]
+    moments = _count(mean, scale)
+    if not (mean.flags.writeable or scale.flags.writeable):
+        _keep(mean, scale, moments)
+    return moments
+
+
+_kept: tuple[ref[Any], ref[Any], Moments] | None = None
+"""What was counted last: a page asks for the moments of its one space again and again."""
+
+
+def _keep(mean: npt.NDArray[np.floating], scale: npt.NDArray[np.floating], moments: Moments) -> None:
+    global _kept
+    _kept = ref(mean), ref(scale), moments
+
+
+def _count(mean: npt.NDArray[np.floating], scale: npt.NDArray[np.floating]) -> Moments:
     n, width = mean.shape
     kl, total, squares, spread = (np.zeros(width) for _ in range(4))
     # About the first row, so that a far-off mean costs no digits.
