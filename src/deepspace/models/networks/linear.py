@@ -12,6 +12,7 @@ from deepspace.models.networks.base import Standardise
 
 __all__ = ["LinearPath"]
 
+_CELLS = 2**25  # values that are decomposed, at most about: 4,000 large photographs would take gigabytes
 _STEP = 0.01
 _EXTRA = 8  # directions beyond those wanted, which make a randomised decomposition exact enough
 
@@ -52,6 +53,7 @@ class LinearPath(nn.Module):
         Returns the log-variance of the posterior that goes with them, (D,).
         """
         self.standardise.prepare(x)
+        x = x[:: max(1, len(x) * self.layout.size // _CELLS)]
         u = self.standardise(x).flatten(1)
         centre, count, dim = u.mean(0), len(u), self.encode.out_features
         few = min(dim + _EXTRA, *u.shape)
