@@ -28,7 +28,7 @@ from deepspace.training.history import History, Stop, split
 
 __all__ = ["train"]
 
-_PROBE = 4_000  # rows looked at before training
+_PROBE, _PROBE_CELLS = 4_000, 2**26  # rows looked at before training, and how many values in them
 _UNHELD = 1000  # training rows that stand in where none are held out
 _SAY_EVERY = 0.1  # seconds between progress events
 _SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
@@ -153,7 +153,8 @@ class _Run:
         memory = config.memory if config.memory is not None else machine.available_memory() // 4
         self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
-        first = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:_PROBE]
+        count = min(_PROBE, max(_UNHELD, _PROBE_CELLS // max(1, math.prod(self.array.shape[1:]))))
+        first = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:count]
         look = torch.from_numpy(feed.gather(self.array, np.sort(first)))
         self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
