@@ -60,13 +60,13 @@ def test_sheets_stay_within_a_texture_and_a_budget() -> None:
         assert info.per_sheet * info.sheets >= n
 
 
-def test_shrinking_is_area_averaging() -> None:
+def testshrinking_is_area_averaging() -> None:
     rng = np.random.default_rng(0)
     block = rng.integers(0, 256, (3, 1, 28, 28), dtype=np.uint8)
-    small = module._shrink(block, 14, 14)
+    small = module.shrink(block, 14, 14)
     want = block.reshape(3, 1, 14, 2, 14, 2).mean((3, 5))
     assert np.abs(small[..., 0] - want[:, 0]).max() <= 0.5
-    uneven = module._shrink(np.full((1, 3, 30, 20), 77, np.uint8), 13, 9)
+    uneven = module.shrink(np.full((1, 3, 30, 20), 77, np.uint8), 13, 9)
     assert (uneven == 77).all()
 
 
