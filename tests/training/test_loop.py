@@ -395,3 +395,12 @@ def test_any_number_of_rows_trains(rows: int) -> None:
     _, history = run(TrainConfig(epochs=2, threads=1), vectors(rows))
     assert np.isfinite(history.elbo)
     assert history.validation_rows == (0 if rows < 20 else 2 if rows < 25 else round(rows / 10))
+
+
+def test_a_model_is_prepared_without_the_rows_held_out() -> None:
+    """A start at principal components would know them, and the held-out ELBO would flatter."""
+    array, model, seen = vectors(60), small(), []
+    prepare = model.prepare
+    model.prepare = lambda x: (seen.append(x.numpy().copy()), prepare(x))  # type: ignore[method-assign]
+    history = train(model, array, TrainConfig(epochs=1, threads=1, validation_fraction=0.3))
+    assert {row.tobytes() for row in seen[0]} == {row.tobytes() for row in array[history.train_index]}

@@ -154,7 +154,8 @@ class _Run:
         self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
         count = min(_PROBE, max(_UNHELD, _PROBE_CELLS // max(1, math.prod(self.array.shape[1:]))))
-        first = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)[:count]
+        order = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)
+        first = order[~np.isin(order, held_out)][:count]  # a model that starts from its rows must not know those
         look = torch.from_numpy(feed.gather(self.array, np.sort(first)))
         self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
