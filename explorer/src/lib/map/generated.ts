@@ -1,6 +1,7 @@
 /** A grid of generated items over the map, at the zoom of the moment; where there is no data the map stays bare. */
 
 import { pathOf, rangeOf } from "../content/lines";
+import { paint } from "../content/pixels";
 import type { Content } from "../protocol";
 import type { Theme } from "./colour";
 import type { View } from "./view";
@@ -14,19 +15,6 @@ const REST = 140;
 const MOST = 1000;
 
 type Ask = (x: number, y: number, step: number, columns: number, rows: number) => Promise<(Content | null)[]>;
-
-function picture(content: Content & { kind: "image" }): HTMLCanvasElement {
-  const { width, height, channels, pixels } = content;
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { width, height });
-  const image = new ImageData(width, height);
-  for (let p = 0; p < width * height; p++) {
-    for (let c = 0; c < 3; c++) image.data[4 * p + c] = pixels[p * channels + (channels < 3 ? 0 : c)]!;
-    image.data[4 * p + 3] = 255;
-  }
-  canvas.getContext("2d")!.putImageData(image, 0, 0);
-  return canvas;
-}
 
 export class Generated {
   private step = 0;
@@ -75,7 +63,11 @@ export class Generated {
     this.shown++;
     if (content.kind === "image") {
       let made = this.drawn.get(content);
-      if (!made) this.drawn.set(content, (made = picture(content)));
+      if (!made) {
+        made = document.createElement("canvas");
+        paint(made, content);
+        this.drawn.set(content, made);
+      }
       const scale = SIDE / Math.max(made.width, made.height);
       const [w, h] = [made.width * scale, made.height * scale];
       pen.imageSmoothingEnabled = scale < 1;
