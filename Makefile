@@ -3,6 +3,7 @@
 #   make demo    fit scikit-learn's handwritten digits and open the page      make test   everything that CI runs
 #   make setup   the environment alone       make lint   style and room order      make types  the strict type checker
 #   make page    build the explorer          make bench  benchmarks against peers  make docs   generated documentation
+#   make wire    the page's types from the server's
 #   make quick   the Python tests without the slow and the browser ones            make clean  remove all of it
 
 SHELL := /bin/bash
@@ -20,10 +21,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 # Extra words for the command behind a target: make demo ARGS="--no-browser --port 8123", make test ARGS="-k map"
 ARGS ?=
 
-.PHONY: help setup demo test quick lint types page page-check bench docs chromium clean
+.PHONY: help setup demo test quick lint types wire page page-check bench docs chromium clean
 
 help:
-	@sed -n '3,7s/^# \{0,3\}//p' Makefile
+	@sed -n '3,8s/^# \{0,3\}//p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -74,6 +75,9 @@ $(BENCH)/.installed: benchmarks/requirements.txt $(VENV)/.installed
 		printf '%s\n' "$$(site $(BIN)/python)" "$(CURDIR)/src" > "$$(site $(BENCH)/bin/python)/project.pth"
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benchmarks/requirements.txt
 	@touch $@
+
+wire: setup
+	$(BIN)/python explorer/generate_types.py
 
 docs: setup
 	$(BIN)/python docs/generate.py

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from deepspace.server import Session
-from deepspace.server import app as module
+from deepspace.server.routes import arrays as module
 from deepspace.server.wire import Item, SessionInfo, SpaceInfo
 from tests.server.conftest import Running
 from tests.server.fakes import FakeSpace

@@ -1,0 +1,60 @@
+"""Places as the page names them: a row, a position on the map, or a latent itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.errors import SpaceError
+
+if TYPE_CHECKING:
+    from deepspace.space import BaseSpace
+
+__all__ = ["MEAN", "latent", "python"]
+
+MEAN = "mean"
+
+Vector = npt.NDArray[np.float32]
+
+
+def latent(space: BaseSpace, place: str) -> Vector:
+    """The latent (D,) that a place stands for.
+
+    place: ``row:12`` (that row's posterior mean), ``at:x,y`` (what the map decodes at a position), ``z:a,b,...`` (D
+    numbers), or ``mean`` (of all rows). Raises SpaceError, in one sentence, for anything else.
+    """
+    kind, _, rest = place.partition(":")
+    if kind == MEAN and not rest:
+        return np.asarray(space.latents.mean.mean(0), np.float32)
+    if kind == "row" and rest.isdecimal() and int(rest) < len(space):
+        return np.array(space.latents.mean[int(rest)], np.float32)
+    numbers = _numbers(rest)
+    if kind == "at" and len(numbers) == 2:
+        return np.asarray(space.map.inverse_transform(numbers[None]), np.float32)[0]
+    if kind == "z" and len(numbers) == space.latent_dim:
+        return numbers
+    raise SpaceError(
+        f"'{place[:80]}' is no place of '{space.name}': use row:0 to row:{len(space) - 1}, at:x,y on the map, "
+        f"z: with {space.latent_dim} numbers, or {MEAN}."
+    )
+
+
+def python(place: str) -> str:
+    """The expression that names the same place in a script that has a ``space``."""
+    kind, _, rest = place.partition(":")
+    if kind == "row":
+        return rest
+    if kind == "at":
+        return f"space.map.inverse_transform([[{rest.replace(',', ', ')}]])[0]"
+    return f"[{rest.replace(',', ', ')}]" if kind == "z" else "space.latents.mean.mean(0)"
+
+
+def _numbers(text: str) -> Vector:
+    """Comma-separated finite numbers; empty for anything else."""
+    try:
+        found = np.array([float(part) for part in text.split(",")], np.float32)
+    except ValueError:
+        return np.empty(0, np.float32)
+    return found if np.isfinite(found).all() else np.empty(0, np.float32)

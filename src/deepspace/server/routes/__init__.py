@@ -1,0 +1,21 @@
+"""What the page may ask of a space over HTTP: one file a feature, each adding its addresses to the application.
+
+``current()`` gives the view of the space, or answers 409 while there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from deepspace.server.routes import arrays, cells, factors, items
+from deepspace.server.view import View
+
+__all__ = ["add_all"]
+
+
+def add_all(app: FastAPI, current: Callable[[], View]) -> None:
+    """Every address under /api that asks a space."""
+    for feature in (arrays, items, factors, cells):
+        feature.add(app, current)
