@@ -4,7 +4,7 @@ import "./tokens.css";
 import "./base.css";
 import type { Backend } from "./lib/backend/backend";
 import { HttpBackend } from "./lib/backend/http";
-import { Explorer } from "./lib/state.svelte";
+import { Explorer } from "./lib/state/explorer.svelte";
 
 /** `?fixture=table&n=1000000` runs on data made up inside the page; otherwise the server that sent the page is asked. */
 async function backend(): Promise<Backend> {

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from deepspace.server import Session
+from deepspace.server.answers import Cache
 from deepspace.server.routes import arrays as module
 from deepspace.server.wire import Item, SessionInfo, SpaceInfo
 from tests.server.conftest import Running
@@ -146,7 +147,7 @@ def test_the_interface_describes_itself(running: Start, spaces: Spaces) -> None:
 
 
 def test_the_cache_forgets_the_oldest() -> None:
-    cache = module._Cache(most=10)
+    cache = Cache(most=10)
     assert cache.get("a", lambda: b"12345") == b"12345"
     assert cache.get("b", lambda: b"12345") == b"12345"
     assert cache.get("a", lambda: b"changed") == b"12345"

@@ -2,7 +2,7 @@
 
 import type { MapController } from "./map/controller";
 import { PANELS } from "./drawer/panels";
-import type { Explorer } from "./state.svelte";
+import type { Explorer } from "./state/explorer.svelte";
 
 const STEP = 12;
 const STRIDE = 60;
@@ -15,7 +15,14 @@ function writing(target: EventTarget | null): boolean {
 }
 
 export function onKey(event: KeyboardEvent, explorer: Explorer, map: MapController | null): void {
-  if (event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+  if (event.altKey || writing(event.target)) return;
+  if (event.ctrlKey || event.metaKey) {
+    if (event.key.toLowerCase() !== "z" && event.key.toLowerCase() !== "y") return;
+    if (event.shiftKey || event.key.toLowerCase() === "y") explorer.address.redo();
+    else explorer.address.undo();
+    event.preventDefault();
+    return;
+  }
   if (explorer.help && event.key !== "?" && event.key !== "Escape") return;
   if (press(event, explorer, map)) event.preventDefault();
 }
@@ -42,8 +49,9 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     }
     case "Escape": explorer.escape(); return true;
     case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
-    case "g": explorer.generated = !explorer.generated; return true;
-    case "i": explorer.pictures = !explorer.pictures; return true;
+    case "g": explorer.shown.toggle("grid"); return true;
+    case "i": explorer.shown.toggle("pictures"); return true;
+    case "p": return explorer.toAnchors();
     case "d": explorer.toggleTheme(); return true;
     case "?": explorer.help = !explorer.help; return true;
     case "[": explorer.left = !explorer.left; return true;

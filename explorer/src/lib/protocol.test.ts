@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { parseAddress } from "./address";
 import { compare } from "./content/compare";
 import { pathOf, rangeOf } from "./content/lines";
-import { Decoding, DWELL } from "./decoding";
+import { Decoding, DWELL } from "./state/decoding";
 import { readFrame, type Decoded } from "./protocol";
 import { duration, number, ordinal, percentile } from "./words";
 
@@ -101,13 +100,6 @@ describe("words", () => {
     expect([1, 2, 3, 4, 11, 12, 13, 21, 102].map(ordinal)).toEqual(["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "102nd"]);
     expect([percentile(100), percentile(0)]).toEqual(["99th percentile", "1st percentile"]);
     expect([duration(0.4), duration(42), duration(600)]).toEqual(["a second", "42 seconds", "10 minutes"]);
-  });
-});
-
-describe("address", () => {
-  it("reads what it wrote and forgets what it cannot use", () => {
-    expect(parseAddress("#colour=a%26b&pin=12&theme=dark&drawer=factors")).toEqual({ colour: "a&b", pin: 12, theme: "dark", drawer: "factors" });
-    expect(parseAddress("#pin=-1&theme=pink&drawer=<b>")).toEqual({ colour: null, pin: null, theme: null, drawer: null });
   });
 });
 

@@ -1,184 +1,41 @@
-/** What the page and the server say to each other. The server's side is src/deepspace/server/wire.py. */
+/** What the page and the server say to each other: the server's messages, with pictures and lines read from their bytes. */
 
-export type Phase =
-  | "loading" | "training" | "encoding" | "mapping" | "measuring" | "saving" | "ready" | "failed";
+import type * as wire from "./wire.gen";
 
-export interface Progress {
-  phase: Phase;
-  /** 0..1 of the whole phase. */
-  fraction: number;
-  epoch: number;
-  epochs: number;
-  /** Nats per row, as are its parts. */
-  elbo?: number | null;
-  reconstruction?: number | null;
-  kl?: number | null;
-  validationElbo?: number | null;
-  activeUnits?: number | null;
-  rowsPerSecond?: number | null;
-  secondsLeft?: number | null;
-  message: string;
-}
-
-export interface Session {
-  phase: Phase;
-  name: string;
-  modality?: string | null;
-  progress?: Progress | null;
-  error?: string | null;
-  version: string;
-  notes: string[];
-  canStop?: boolean;
-}
-
-export interface ColumnInfo {
-  index: number;
-  name: string;
-  kind: string;
-  role: string;
-  group: "column" | "figure" | "latent";
-  encoding: "f32" | "u8" | "u16";
-  categories: string[] | null;
-  counts: number[] | null;
-  minimum: number | null;
-  maximum: number | null;
-  missing: number;
-}
-
-export type ItemShape =
-  | { modality: "image"; width: number; height: number; channels: number }
-  | { modality: "signal"; channels: number; length: number; channelNames: string[] }
-  | { modality: "table"; fields: { name: string; kind: string; unit?: string | null }[] }
-  | { modality: "vector"; dim: number };
-
-export type Bounds = [x0: number, y0: number, x1: number, y1: number];
-
-export interface SpriteInfo {
-  tile: [number, number];
-  perSheet: number;
-  sheets: number;
-  columns: number;
-}
-
-export interface SpaceInfo {
-  name: string;
-  modality: string;
-  n: number;
-  latentDim: number;
-  columns: ColumnInfo[];
-  item: ItemShape;
-  map: { bounds: Bounds; trustworthiness: number | null; continuity: number | null; n: number | null; k: number | null };
-  health: string[];
-  source: string;
-  notes: string[];
-  measures: Record<string, unknown>;
-  sprites: SpriteInfo | null;
-  defaultColour: number | null;
-}
-
-export interface Cell {
-  name: string;
-  value: string;
-  kind: string;
-}
+export type Phase = wire.SessionInfo["phase"];
+export type Progress = wire.ProgressInfo;
+export type Session = wire.SessionInfo;
+export type ColumnInfo = wire.ColumnInfo;
+export type ItemShape = wire.SpaceInfo["item"];
+export type Bounds = wire.MapInfo["bounds"];
+export type SpriteInfo = wire.SpriteInfo;
+export type SpaceInfo = wire.SpaceInfo;
+export type Cell = wire.CellText;
+export type Neighbour = wire.NeighbourInfo;
+export type Difference = wire.Difference;
+export type Factor = wire.FactorInfo;
+export type Factors = wire.FactorsInfo;
+export type Change = wire.Change;
 
 /** Pixels are uint8 in the order height, width, channel. */
-export interface ImageContent {
-  kind: "image";
-  width: number;
-  height: number;
-  channels: number;
+export interface ImageContent extends Omit<wire.ImageContent, "data"> {
   pixels: Uint8Array;
 }
 /** `lines` holds one array a channel, NaN where a value is missing. */
-export interface SignalContent {
-  kind: "signal";
-  channels: number;
-  length: number;
+export interface SignalContent extends Omit<wire.SignalContent, "data"> {
   lines: Float32Array[];
 }
-export interface TableContent {
-  kind: "table";
-  fields: Cell[];
-}
-export interface VectorContent {
-  kind: "vector";
-  note: string;
-  fields: Cell[];
-}
+export type TableContent = wire.TableContent;
+export type VectorContent = wire.VectorContent;
 export type Content = ImageContent | SignalContent | TableContent | VectorContent;
 
-export interface Neighbour {
-  index: number;
-  distance: number;
-}
+/** A message with its contents read. */
+type Read<T, K extends keyof T> = Omit<T, K> & { [key in K]: T[key] extends unknown[] ? Content[] : Content };
 
-export interface Item {
-  index: number;
-  real: Content;
-  reconstruction: Content;
-  neighbours: Neighbour[];
-  densityPercentile: number | null;
-  reconstructionError: number | null;
-  x: number;
-  y: number;
-  label: string | null;
-  fields: { name: string; value: string }[];
-}
-
-export interface Difference {
-  name: string;
-  generated: string;
-  real: string;
-}
-
-export interface Factor {
-  index: number;
-  rank: number;
-  /** Nats; and how far the decode moves, in encoded units. */
-  kl: number;
-  effect: number;
-  active: boolean;
-}
-
-/** All latent dimensions, strongest first; KL from n rows, effects from `sample` of them. */
-export interface Factors {
-  factors: Factor[];
-  n: number;
-  sample: number;
-}
-
-export interface Change {
-  name: string;
-  kind: string;
-  texts: string[];
-  numbers: (number | null)[] | null;
-}
-
-/** One latent dimension moved in equal steps from a row, or from the mean of all. */
-export interface Film {
-  factor: number;
-  row: number | null;
-  values: number[];
-  contents: Content[];
-  places: [number, number][];
-  nearest: number[];
-  densityPercentiles: (number | null)[];
-  changes: Change[] | null;
-}
-
-export interface Decoded {
-  id: number;
-  x: number;
-  y: number;
-  content: Content;
-  nearest: Neighbour;
-  densityPercentile: number | null;
-  hasData: boolean;
-  uncertainty: number | null;
-  neighbours: Neighbour[] | null;
-  differs: Difference[] | null;
-}
+export type Item = Read<wire.Item, "real" | "reconstruction">;
+export type Film = Read<wire.Film, "contents">;
+/** What may be left out is null here. */
+export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
 export interface Preview {
   epoch: number;

@@ -3,7 +3,7 @@
 import type { MapController } from "./map/controller";
 import { slotColour } from "./map/colour";
 import type { Content } from "./protocol";
-import type { Explorer } from "./state.svelte";
+import type { Explorer } from "./state/explorer.svelte";
 
 function flat(content: Content | undefined): unknown {
   if (!content) return null;
@@ -23,8 +23,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       const now = explorer.colour.colouring;
       return now?.kind === "categorical" ? now.entries.map((e) => ({ label: e.label, count: e.count, css: slotColour(e.slot) })) : null;
     },
-    get counted() { return explorer.colour.counted; },
-    get selection() { return explorer.colour.selection ? [...explorer.colour.selection] : null; },
+    get counted() { return explorer.filters.counted; },
+    get selection() { return explorer.filters.selection ? [...explorer.filters.selection.rows] : null; },
+    get filters() { return explorer.filters.active.map((c) => c.name); },
+    get anchors() { return explorer.anchors.places; },
     get hover() { return explorer.hover; },
     get place() { return explorer.place; },
     get decodes() { return explorer.decodes; },

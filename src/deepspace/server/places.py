@@ -32,7 +32,7 @@ def latent(space: BaseSpace, place: str) -> Vector:
         return np.array(space.latents.mean[int(rest)], np.float32)
     numbers = _numbers(rest)
     if kind == "at" and len(numbers) == 2:
-        return np.asarray(space.map.inverse_transform(numbers[None]), np.float32)[0]
+        return np.asarray(space.map.inverse_transform(numbers[None])[0], np.float32)
     if kind == "z" and len(numbers) == space.latent_dim:
         return numbers
     raise SpaceError(

@@ -39,7 +39,7 @@ export class FixtureBackend implements Backend {
 
   async session(): Promise<Session> {
     const phase = this.fitting ? "training" : "ready";
-    return { phase, name: `fixture ${this.modality}`, modality: this.modality, version: "fixture", notes: [], canStop: true };
+    return { type: "session", phase, name: `fixture ${this.modality}`, modality: this.modality, version: "fixture", notes: [], canStop: true };
   }
 
   private columns(): ColumnInfo[] {
@@ -57,7 +57,7 @@ export class FixtureBackend implements Backend {
     const item: SpaceInfo["item"] =
       this.modality === "image" ? { modality: "image", width: SIDE, height: SIDE, channels: 1 }
       : this.modality === "signal" ? { modality: "signal", channels: 2, length: LENGTH, channelNames: ["left", "right"] }
-      : this.modality === "table" ? { modality: "table", fields: [{ name: "age", kind: "integer" }, { name: "income", kind: "numeric" }, { name: "housing", kind: "categorical" }] }
+      : this.modality === "table" ? { modality: "table", fields: [{ name: "age", kind: "integer", unit: null }, { name: "income", kind: "numeric", unit: null }, { name: "housing", kind: "categorical", unit: null }] }
       : { modality: "vector", dim: 64 };
     return {
       name: `fixture ${this.modality}`, modality: this.modality, n: this.n, latentDim: 8, columns: this.columns(), item,

@@ -1,7 +1,7 @@
 /** The drawer's panels: one file each, and one line here. The order is that of the tabs and of the keys 1, 2, ... */
 
 import type { Component } from "svelte";
-import type { Explorer } from "../state.svelte";
+import type { Explorer } from "../state/explorer.svelte";
 import FactorsPanel from "./FactorsPanel.svelte";
 import HealthPanel from "./HealthPanel.svelte";
 

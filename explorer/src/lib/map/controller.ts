@@ -2,14 +2,19 @@
 
 import type { Bounds } from "../protocol";
 import { readTheme, type Theme } from "./colour";
-import { drawLabels, drawMarks, type Label, type Marks } from "./overlay";
+import { drawMarks, type Marks } from "./overlay";
 import type { Generated } from "./generated";
-import type { Pictures } from "./pictures";
 import { pointLook, type MapRenderer, type Palette } from "./renderer";
 import { View, type Insets } from "./view";
 import { WebGLRenderer } from "./webgl";
 
 const MOVE = 400;
+
+/** The view is told to have moved once it has been still for so long. */
+const REST = 250;
+
+/** Draws over the points, between them and the marks. */
+export type Draw = (pen: CanvasRenderingContext2D, view: View, theme: Theme) => void;
 
 const ease = (t: number): number => (t < 0.5 ? 4 * t ** 3 : 1 - (-2 * t + 2) ** 3 / 2);
 
@@ -18,10 +23,11 @@ export class MapController {
   readonly renderer: MapRenderer;
   theme: Theme;
   marks: Marks = { hover: null, pinned: null, neighbours: [], place: null, lasso: null };
-  pictures: Pictures | null = null;
   generated: Generated | null = null;
-  /** Names to write beside points in this view. */
-  names: (() => Label[]) | null = null;
+  /** Told when the view has come to rest somewhere else; null: everything is in sight. */
+  rested: ((look: { cx: number; cy: number; scale: number } | null) => void) | null = null;
+  private readonly layers: Draw[] = [];
+  private resting: ReturnType<typeof setTimeout> | undefined;
   frames = 0;
   private readonly pen: CanvasRenderingContext2D;
   private n = 0;
@@ -57,6 +63,25 @@ export class MapController {
     if (first) this.fit(false);
     else Object.assign(this.view, { cx: x, cy: y, home: this.view.fitted(this.bounds, this.insets()).scale });
     this.draw(performance.now());
+  }
+
+  add(draw: Draw): void {
+    this.layers.push(draw);
+  }
+
+  /** Look from there at once. */
+  lookFrom(look: { cx: number; cy: number; scale: number }): void {
+    this.flight = null;
+    Object.assign(this.view, look);
+    this.redraw();
+  }
+
+  private moved(): void {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      const { cx, cy, scale } = this.view;
+      this.rested?.(this.fits() ? null : { cx, cy, scale });
+    }, REST);
   }
 
   /** New places. With `animate`, points that were there move over. */
@@ -109,6 +134,7 @@ export class MapController {
       this.flight = null;
       Object.assign(this.view, to);
     }
+    this.moved();
     this.redraw();
   }
 
@@ -123,18 +149,21 @@ export class MapController {
     if (!dx && !dy) return;
     this.flight = null;
     this.view.pan(dx, dy);
+    this.moved();
     this.redraw();
   }
 
   pan(dx: number, dy: number): void {
     this.flight = null;
     this.view.pan(dx, dy);
+    this.moved();
     this.redraw();
   }
 
   zoomAt(px: number, py: number, factor: number): void {
     this.flight = null;
     this.view.zoomAt(px, py, factor);
+    this.moved();
     this.redraw();
   }
 
@@ -171,14 +200,13 @@ export class MapController {
     if (t < 1) this.redraw();
     this.pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.pen.clearRect(0, 0, this.view.width, this.view.height);
-    this.pictures?.draw(this.pen, this.view, this.theme);
-    this.generated?.draw(this.pen, this.view, this.theme);
-    drawLabels(this.pen, this.view, this.theme, this.names?.() ?? [], look.size);
+    for (const draw of this.layers) draw(this.pen, this.view, this.theme);
     drawMarks(this.pen, this.view, this.theme, this.marks, look.size);
     this.frames++;
   }
 
   destroy(): void {
+    clearTimeout(this.resting);
     cancelAnimationFrame(this.queued);
     this.renderer.destroy();
   }

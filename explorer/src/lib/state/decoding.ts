@@ -1,6 +1,6 @@
 /** Latest-wins requests for the place under the cursor: one in flight, the newest next, detail after a dwell. */
 
-import type { Decoded } from "./protocol";
+import type { Decoded } from "../protocol";
 
 export const DWELL = 125;
 /** An answer later than this is taken for lost, so that a dropped message cannot stop the page. */

@@ -1,12 +1,24 @@
 /** The page's state: one object that the panels read and the map writes. */
 
-import type { Backend, Live } from "./backend/backend";
+import type { Backend, Live } from "../backend/backend";
+import { GridIndex } from "../map/grid";
+import { select } from "../map/lasso";
+import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
+import { Address, type Part } from "./address.svelte";
+import { Anchors } from "./anchors.svelte";
+import { ColourState } from "./colour.svelte";
+import { Columns } from "./columns";
 import { Decoding } from "./decoding";
-import { GridIndex } from "./map/grid";
-import type { Content, Decoded, Item, Session, SpaceInfo } from "./protocol";
-import { ColourState, firstColumn } from "./state-colour.svelte";
-import { TrainingState } from "./state-training.svelte";
-import { readAddress, writeAddress } from "./address";
+import { Filters } from "./filters.svelte";
+import { Shown } from "./shown.svelte";
+import { TrainingState } from "./training.svelte";
+
+/** Centre of the view, and pixels a unit. */
+export interface Look {
+  cx: number;
+  cy: number;
+  scale: number;
+}
 
 export type Tool = "pan" | "lasso";
 export interface Place {
@@ -42,9 +54,6 @@ export class Explorer {
   pinFailure: string | null = $state(null);
 
   tool: Tool = $state("pan");
-  pictures = $state(false);
-  /** Whether generated items lie over the map in a grid. */
-  generated = $state(false);
   help = $state(false);
   /** The drawer's open panel. */
   drawer: string | null = $state(null);
@@ -54,7 +63,15 @@ export class Explorer {
   /** Counts theme changes, whoever made them. */
   themed = $state(0);
 
+  /** Where the map is looked at from; null: everything is in sight. */
+  look: Look | null = $state.raw(null);
+
+  readonly columns: Columns;
   readonly colour: ColourState;
+  readonly filters: Filters;
+  readonly anchors = new Anchors(() => this.space?.n ?? 0);
+  readonly shown = new Shown();
+  readonly address: Address;
   readonly training = new TrainingState();
   private readonly decoding: Decoding;
   private live: Live | null = null;
@@ -63,8 +80,13 @@ export class Explorer {
   private readonly contents = new Map<number, Promise<Content>>();
 
   constructor(readonly backend: Backend) {
-    this.colour = new ColourState(backend);
-    this.theme = readAddress().theme ?? "auto";
+    this.columns = new Columns(backend);
+    this.colour = new ColourState(this.columns, () => this.space);
+    this.filters = new Filters(this.columns, () => this.space?.columns ?? []);
+    this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
+    const { frame, looked, marked } = parts(this);
+    this.address = new Address([this.colour, this.filters, marked, this.anchors, this.shown, frame, looked]);
+    frame.read(new URLSearchParams(location.hash.slice(1)));
     this.decoding = new Decoding(
       (id, x, y, detail) => this.live?.decode(id, x, y, detail),
       (decoded) => {
@@ -117,15 +139,11 @@ export class Explorer {
       if (positions.length !== 2 * space.n) {
         throw new Error(`The map holds ${positions.length / 2} places for ${space.n} rows; open the space again.`);
       }
-      const address = readAddress();
       this.grid = new GridIndex(positions);
-      const first = firstColumn(space, address.colour);
-      if (first) await this.colour.by(first);
-      else this.colour.plain(space.n);
-      this.positions = positions;
+      this.filters.n = space.n;
       this.space = space;
-      this.drawer = address.drawer;
-      if (address.pin !== null && address.pin < space.n) void this.pin(address.pin);
+      await this.address.start();
+      this.positions = positions;
     } catch (error) {
       this.failure = (error as Error).message;
     } finally {
@@ -135,7 +153,6 @@ export class Explorer {
 
   openDrawer(id: string | null): void {
     this.drawer = id;
-    writeAddress({ drawer: id });
   }
 
   /** Look at a place of the map: what does it decode to? */
@@ -166,7 +183,6 @@ export class Explorer {
     this.pinning = pinning;
     this.pinnedIndex = index;
     this.pinFailure = null;
-    writeAddress({ pin: index });
     try {
       const item = await this.backend.item(index, pinning.signal);
       if (!pinning.signal.aborted) this.pinned = item;
@@ -182,19 +198,31 @@ export class Explorer {
     this.pinned = null;
     this.pinnedIndex = null;
     this.pinFailure = null;
-    writeAddress({ pin: null });
   }
 
   async colourBy(index: number): Promise<void> {
     const info = this.space?.columns.find((c) => c.index === index);
     if (!info) return;
     await this.colour.by(info);
-    writeAddress({ colour: info.name });
   }
 
-  select(rows: Uint32Array | null): void {
-    this.colour.selection = rows;
+  /** The rows inside an outline on the map, in its coordinates. */
+  lasso(outline: readonly number[]): void {
     this.tool = "pan";
+    if (!this.grid) return;
+    // Rounded as the address writes it, so that a shared address selects the same rows.
+    const corners = outline.map((v) => Number(v.toPrecision(5)));
+    const rows = select(this.grid, corners);
+    this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}` } : null;
+  }
+
+  /** The place of the cursor joins the anchors; where there are none, the pinned item goes before it. */
+  toAnchors(): boolean {
+    const here = this.hover >= 0 ? { row: this.hover } : this.place;
+    if (!here) return false;
+    if (!this.anchors.list.length && this.pinnedIndex !== null) this.anchors.add({ row: this.pinnedIndex });
+    this.anchors.add(here);
+    return true;
   }
 
   /** One step back: what was done last and weighs least. */
@@ -202,8 +230,8 @@ export class Explorer {
     if (this.help) this.help = false;
     else if (this.tool === "lasso") this.tool = "pan";
     else if (this.held || this.keyboard) this.release();
-    else if (this.colour.selection) this.colour.selection = null;
-    else if (this.colour.filtered) this.colour.clearFilter();
+    else if (this.filters.selection) this.filters.selection = null;
+    else if (this.filters.any) this.filters.clear();
     else if (this.pinnedIndex !== null) this.unpin();
     else this.remark = null;
   }
@@ -227,12 +255,11 @@ export class Explorer {
 
   /** Does this row count, or is it context only? */
   counts(index: number): boolean {
-    return this.colour.context?.[index] !== 1;
+    return !this.filters.context?.[index];
   }
 
   setTheme(theme: "auto" | "light" | "dark"): void {
     this.theme = theme;
-    writeAddress({ theme: theme === "auto" ? null : theme });
   }
 
   toggleTheme(): void {
@@ -240,4 +267,50 @@ export class Explorer {
       this.theme === "dark" || (this.theme === "auto" && matchMedia("(prefers-color-scheme: dark)").matches);
     this.setTheme(dark ? "light" : "dark");
   }
+}
+
+/** The shares of the address that belong to the page itself. */
+function parts(explorer: Explorer): Record<"frame" | "looked" | "marked", Part> {
+  return {
+    frame: {
+      quiet: true,
+      write(values) {
+        if (explorer.drawer) values.set("drawer", explorer.drawer);
+        if (explorer.theme !== "auto") values.set("theme", explorer.theme);
+      },
+      read(values) {
+        const [drawer, theme] = [values.get("drawer"), values.get("theme")];
+        explorer.drawer = drawer !== null && /^[a-z]{1,20}$/.test(drawer) ? drawer : null;
+        explorer.theme = theme === "light" || theme === "dark" ? theme : "auto";
+      },
+    },
+    looked: {
+      quiet: true,
+      write(values) {
+        const { look } = explorer;
+        if (look) values.set("view", [look.cx, look.cy, look.scale].map((v) => Number(v.toPrecision(5))).join(","));
+      },
+      read(values) {
+        const [cx, cy, scale] = (values.get("view") ?? "").split(",").map(Number);
+        explorer.look = Number.isFinite(cx) && Number.isFinite(cy) && scale! > 0 ? { cx: cx!, cy: cy!, scale: scale! } : null;
+      },
+    },
+    marked: {
+      write(values) {
+        const { pinnedIndex, held, place } = explorer;
+        if (pinnedIndex !== null) values.set("pin", String(pinnedIndex));
+        if (held && place) values.set("at", [place.x, place.y].map((v) => Number(v.toPrecision(6))).join(","));
+      },
+      read(values) {
+        const pin = values.get("pin") ?? "";
+        const row = /^\d{1,10}$/.test(pin) ? Number(pin) : -1;
+        if (row >= 0 && row < explorer.space!.n) {
+          if (row !== explorer.pinnedIndex) void explorer.pin(row);
+        } else if (explorer.pinnedIndex !== null) explorer.unpin();
+        const [x, y] = (values.get("at") ?? "").split(",").map(Number);
+        if (Number.isFinite(x) && Number.isFinite(y)) explorer.hold(x!, y!);
+        else if (explorer.held) explorer.release();
+      },
+    },
+  };
 }

@@ -1,6 +1,6 @@
 /** What a running fit has told so far. */
 
-import type { Phase, Preview, Progress, Session } from "./protocol";
+import type { Phase, Preview, Progress, Session } from "../protocol";
 
 export const PHASES: { phase: Phase; doing: string; why: string }[] = [
   { phase: "loading", doing: "Reading the data", why: "types are inferred, missing cells found" },

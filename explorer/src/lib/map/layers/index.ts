@@ -1,0 +1,13 @@
+/** What lies over the points, in the order in which it is drawn: one file a layer. */
+
+import type { Explorer } from "../../state/explorer.svelte";
+import type { MapController } from "../controller";
+import { anchors } from "./anchors.svelte";
+import { generated } from "./generated.svelte";
+import { names } from "./names.svelte";
+import { pictures } from "./pictures.svelte";
+
+/** Called once the map is there. Adds what it draws with `map.add`, and keeps it up to date with effects. */
+export type Install = (explorer: Explorer, map: MapController) => void;
+
+export const LAYERS: Install[] = [pictures, generated, names, anchors];
