@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from deepspace.server import Session
-from deepspace.server.guard import MAX_MESSAGE, Guard
+from deepspace.server.guard import MAX_BODY, MAX_MESSAGE, Guard
 from tests.server.conftest import Running
 from tests.server.fakes import FakeSpace
 
@@ -127,7 +127,7 @@ def test_every_answer_carries_the_security_headers(running: Start, spaces: Calla
 
 def test_bodies_are_limited(running: Start, spaces: Callable[[str], FakeSpace]) -> None:
     server = running(Session("digits", space=spaces("image")))
-    assert server.http.post("/api/session", content=b"x" * (MAX_MESSAGE + 1)).status_code == 413
+    assert server.http.post("/api/session", content=b"x" * (MAX_BODY + 1)).status_code == 413
     assert server.http.post("/api/session", content=iter([b"x"] * 10)).status_code == 413
     assert server.http.post("/api/session", content=b"x").status_code == 405
 

@@ -106,6 +106,21 @@ export interface Film {
   changes: Change[] | null;
 }
 
+/** A row, and the cell in which the text was found; both empty where it was the row's number. */
+export interface FoundRow {
+  index: number;
+  column: string;
+  value: string;
+  label: string | null;
+}
+
+/** How many rows hold the text, the first few, and the condition that ``space.rows.select`` takes. */
+export interface FoundRows {
+  count: number;
+  first: FoundRow[];
+  where: string;
+}
+
 export interface ImageContent {
   kind: "image";
   width: number;

@@ -11,10 +11,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["MAX_MESSAGE", "Guard"]
+__all__ = ["MAX_BODY", "MAX_MESSAGE", "Guard"]
 
 MAX_MESSAGE = 64 * 1024
-"""Most bytes in one WebSocket message or one request body."""
+"""Most bytes in one WebSocket message."""
+
+MAX_BODY = 2 * 1024 * 1024
+"""Most bytes in one request body: one bit for each of sixteen million rows."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -102,8 +105,8 @@ class Guard:
         if refusal is not None:
             policy = "default-src 'none'"
             await _answer(secured, 403, refusal)
-        elif _body_length(headers) > MAX_MESSAGE:
-            await _answer(secured, 413, f"A request body may hold at most {MAX_MESSAGE} bytes.")
+        elif _body_length(headers) > MAX_BODY:
+            await _answer(secured, 413, f"A request body may hold at most {MAX_BODY} bytes.")
         else:
             await self.app(scope, receive, secured)
 
@@ -111,11 +114,11 @@ class Guard:
 def _body_length(headers: Headers) -> int:
     """Announced bytes of the body. No endpoint takes a body of unknown length, so chunked ones count as too long."""
     if "transfer-encoding" in headers:
-        return MAX_MESSAGE + 1
+        return MAX_BODY + 1
     try:
         return int(headers.get("content-length", "0"))
     except ValueError:
-        return MAX_MESSAGE + 1
+        return MAX_BODY + 1
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:
