@@ -53,6 +53,7 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     case "i": explorer.shown.toggle("pictures"); return true;
     case "p": return explorer.toAnchors();
     case "d": explorer.toggleTheme(); return true;
+    case "/": explorer.searching = true; return true;
     case "?": explorer.help = !explorer.help; return true;
     case "[": explorer.left = !explorer.left; return true;
     case "]": explorer.right = !explorer.right; return true;

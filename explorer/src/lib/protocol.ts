@@ -16,6 +16,7 @@ export type Difference = wire.Difference;
 export type Factor = wire.FactorInfo;
 export type Factors = wire.FactorsInfo;
 export type Change = wire.Change;
+export type Found = wire.FoundRows;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {

@@ -135,7 +135,7 @@ class Columns:
         for name, values in figures_of(space).items():
             self._add_numbers(_TITLES.get(name, name.replace("_", " ")), "figure", values)
         for d in range(int(space.latent_dim)):
-            self._add_numbers(f"latent {d + 1}", "latent", space.latents.mean[:, d])
+            self._add_numbers(f"dimension {d}", "latent", space.latents.mean[:, d])
         self.infos = [entry.info for entry in self._entries]
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Preview, Session, SpaceInfo } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo } from "../protocol";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -34,6 +34,12 @@ export interface Backend {
   film(factor: number, row: number | null, signal?: AbortSignal): Promise<Film>;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
+  /** Rows in which a text is written, or whose number it is: how many, and the first of them. */
+  search(text: string, signal?: AbortSignal): Promise<Found>;
+  /** All of those rows, ascending. */
+  searchRows(text: string): Promise<Uint32Array>;
+  /** The rows that are not left out, in the user's own columns, as CSV. */
+  csv(leftOut: Uint8Array | null): Promise<Blob>;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

@@ -145,6 +145,24 @@ export class FixtureBackend implements Backend {
     });
   }
 
+  private labelled(text: string): number[] {
+    const sought = text.trim().toLowerCase();
+    return [...this.kinds.keys()].filter((i) => sought === String(i) || (sought !== "" && "abcdef"[this.kinds[i]!]!.includes(sought)));
+  }
+
+  async search(text: string) {
+    const rows = this.labelled(text);
+    const first = rows.slice(0, 8).map((index) => ({ index, column: "kind", value: "abcdef"[this.kinds[index]!]!, label: null }));
+    return { count: rows.length, first, where: `contains(kind, '${text}')` };
+  }
+
+  async searchRows(text: string) { return Uint32Array.from(this.labelled(text)); }
+
+  async csv(leftOut: Uint8Array | null) {
+    const lines = [...this.kinds.keys()].filter((i) => !leftOut?.[i]).map((i) => `${i},${"abcdef"[this.kinds[i]!]}\n`);
+    return new Blob(["row,kind\n", ...lines], { type: "text/csv" });
+  }
+
   sprite(): string { return ""; }
 
   connect(handlers: LiveHandlers): Live {

@@ -1,16 +1,20 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFilm, readFrame, readItem, type ColumnInfo, type Factors, type Session, type SpaceInfo } from "../protocol";
+import { readContent, readFilm, readFrame, readItem, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 
 const SLOWEST_RETRY = 8000;
 
 async function get(path: string, signal?: AbortSignal): Promise<Response> {
+  return ask(path, signal ? { signal } : {});
+}
+
+async function ask(path: string, how: RequestInit): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, signal ? { signal } : {});
+    answer = await fetch(path, how);
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (how.signal?.aborted) throw error;
     throw new BackendError("The server does not answer; is deepspace still running in its terminal?");
   }
   if (answer.ok) return answer;
@@ -69,6 +73,21 @@ export class HttpBackend implements Backend {
       `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}`,
     );
     return found.contents.map((content) => (content ? readContent(content) : null));
+  }
+
+  search(text: string, signal?: AbortSignal) {
+    return json<Found>(`${this.base}api/search?q=${encodeURIComponent(text)}`, signal);
+  }
+
+  async searchRows(text: string) {
+    return new Uint32Array(await (await get(`${this.base}api/search/rows?q=${encodeURIComponent(text)}`)).arrayBuffer());
+  }
+
+  async csv(leftOut: Uint8Array | null) {
+    const n = leftOut ? leftOut.length : (await this.space()).n;
+    const bits = new Uint8Array(Math.ceil(n / 8));
+    for (let i = 0; i < n; i++) if (!leftOut?.[i]) bits[i >> 3]! |= 1 << (i & 7);
+    return (await ask(`${this.base}api/rows.csv`, { method: "POST", body: bits })).blob();
   }
 
   sprite(sheet: number): string {

@@ -35,6 +35,8 @@ export interface Numeric {
   low: number;
   high: number;
   histogram: number[];
+  /** Each row's bar of the histogram; MISSING where it has no value. */
+  bins: Uint8Array;
   missing: number;
   integer: boolean;
   date: boolean;
@@ -49,6 +51,14 @@ export function colouring(info: ColumnInfo, data: ColumnData): Colouring {
 /** Which code stands for a missing value in raw data. */
 export function missingCode(data: ColumnData): number {
   return data instanceof Uint16Array ? 65535 : 255;
+}
+
+/** How many rows that are not left out fall on each bar, or on each category. */
+export function countsWithin(colouring: Colouring, data: ColumnData, out: Uint8Array): Uint32Array {
+  const codes = colouring.kind === "numeric" ? colouring.bins : data;
+  const counts = new Uint32Array(codes instanceof Uint16Array ? 65536 : 256);
+  for (let i = 0; i < out.length; i++) if (!out[i]) counts[codes[i]!]!++;
+  return counts;
 }
 
 function categorical(info: ColumnInfo, names: string[], data: ColumnData): Categorical {
@@ -92,6 +102,7 @@ function numeric(info: ColumnInfo, data: Float32Array): Numeric {
   if (!(high > low)) high = low + 1;
   const codes = new Uint8Array(data.length);
   const histogram = new Array<number>(BINS).fill(0);
+  const bins = new Uint8Array(data.length).fill(MISSING);
   let missing = 0;
   for (let i = 0; i < codes.length; i++) {
     const value = data[i]!;
@@ -102,10 +113,10 @@ function numeric(info: ColumnInfo, data: Float32Array): Numeric {
     }
     const t = Math.min(Math.max((value - low) / (high - low), 0), 1);
     codes[i] = Math.round(t * 254);
-    histogram[Math.min(Math.floor(t * BINS), BINS - 1)]!++;
+    histogram[(bins[i] = Math.min(Math.floor(t * BINS), BINS - 1))]!++;
   }
   const integer = info.kind === "integer";
-  return { kind: "numeric", codes, low, high, histogram, missing, integer, date: info.kind === "date" };
+  return { kind: "numeric", codes, low, high, histogram, bins, missing, integer, date: info.kind === "date" };
 }
 
 export type RGB = [number, number, number];

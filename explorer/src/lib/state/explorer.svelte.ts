@@ -55,6 +55,8 @@ export class Explorer {
 
   tool: Tool = $state("pan");
   help = $state(false);
+  /** Asks the search field for the keyboard. */
+  searching = $state(false);
   /** The drawer's open panel. */
   drawer: string | null = $state(null);
   left = $state(true);
@@ -84,6 +86,7 @@ export class Explorer {
     this.colour = new ColourState(this.columns, () => this.space);
     this.filters = new Filters(this.columns, () => this.space?.columns ?? []);
     this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
+    this.filters.resolve("search", (text) => this.backend.searchRows(text));
     const { frame, looked, marked } = parts(this);
     this.address = new Address([this.colour, this.filters, marked, this.anchors, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));

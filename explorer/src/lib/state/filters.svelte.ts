@@ -171,7 +171,8 @@ function setOf(info: ColumnInfo, given: Filter, data: ColumnData): Set_ {
 function maskOf(filter: Filter, data: ColumnData): Uint8Array {
   const out = new Uint8Array(data.length);
   if (filter.kind === "range") {
-    const { low, high } = filter;
+    // The values came as float32, and an end that is one of them has to let it in.
+    const [low, high] = [Math.fround(filter.low), Math.fround(filter.high)];
     for (let i = 0; i < out.length; i++) if (!(data[i]! >= low && data[i]! <= high)) out[i] = 1;
     return out;
   }
