@@ -3,7 +3,7 @@
 #   make demo    fit scikit-learn's handwritten digits and open the page      make test   everything that CI runs
 #   make setup   the environment alone       make lint   style and room order      make types  the strict type checker
 #   make page    build the explorer          make bench  benchmarks against peers  make docs   generated documentation
-#   make wire    the page's types from the server's
+#   make wire    the page's types from the server's            make screenshots   the pictures in docs/images
 #   make quick   the Python tests without the slow and the browser ones            make clean  remove all of it
 
 SHELL := /bin/bash
@@ -21,7 +21,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 # Extra words for the command behind a target: make demo ARGS="--no-browser --port 8123", make test ARGS="-k map"
 ARGS ?=
 
-.PHONY: help setup demo test quick lint types wire page page-check bench docs chromium clean
+.PHONY: help setup demo test quick lint types wire page page-check bench docs screenshots chromium clean
 
 help:
 	@sed -n '3,8s/^# \{0,3\}//p' Makefile
@@ -81,6 +81,9 @@ wire: setup
 
 docs: setup
 	$(BIN)/python docs/generate.py
+
+screenshots: setup page chromium
+	$(BIN)/python docs/screenshots.py $(ARGS)
 
 chromium:
 	@test -x $(CHROMIUM) || { \
