@@ -47,6 +47,13 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
       if (row >= 0) void explorer.pin(row);
       return row >= 0;
     }
+    case "ContextMenu": case "F10": {
+      if (!map || !explorer.ready || !explorer.place || (event.key === "F10" && !event.shiftKey)) return false;
+      const { x, y } = explorer.place;
+      const [px, py] = map.view.toScreen(x, y);
+      explorer.menu = { px, py, x, y, row: explorer.hover };
+      return true;
+    }
     case "Escape": explorer.escape(); return true;
     case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
     case "g": explorer.shown.toggle("grid"); return true;

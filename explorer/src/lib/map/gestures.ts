@@ -1,4 +1,4 @@
-/** Pointer and wheel on the map, told apart: move, drag, pinch, click, lasso. */
+/** Pointer and wheel on the map, told apart: move, drag, pinch, click, lasso, and what asks for the menu. */
 
 export interface Gestures {
   lassoing(): boolean;
@@ -8,12 +8,16 @@ export interface Gestures {
   zoom(px: number, py: number, factor: number): void;
   click(px: number, py: number, event: PointerEvent): void;
   double(px: number, py: number): void;
+  /** The right button, or a finger that stays. */
+  menu(px: number, py: number): void;
   /** The outline so far, in pixels; `done` when the pointer was lifted. */
   lasso(path: number[], done: boolean): void;
 }
 
 /** A press that moves less than this is a click. */
 const SLOP = 4;
+/** A finger that stays so long asks for the menu. */
+const LONG = 550;
 
 export function listen(element: HTMLElement, to: Gestures): () => void {
   const pointers = new Map<number, [number, number]>();
@@ -21,6 +25,7 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
   let dragging = false;
   let path: number[] | null = null;
   let clickedAt = 0;
+  let pressing: ReturnType<typeof setTimeout> | undefined;
   let clicked: [number, number] = [0, 0];
 
   const spot = (event: MouseEvent): [number, number] => {
@@ -35,6 +40,14 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
     pointers.set(event.pointerId, [x, y]);
     pressed = [x, y];
     dragging = pointers.size > 1;
+    clearTimeout(pressing);
+    if (event.pointerType === "touch" && !dragging) {
+      pressing = setTimeout(() => {
+        // What follows is no click.
+        dragging = true;
+        to.menu(x, y);
+      }, LONG);
+    }
     path = pointers.size === 1 && (to.lassoing() || event.altKey) ? [x, y] : null;
   };
 
@@ -62,6 +75,7 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
     }
     if (!dragging && pressed && Math.hypot(x - pressed[0], y - pressed[1]) < SLOP) return;
     dragging = true;
+    clearTimeout(pressing);
     pointers.set(event.pointerId, [x, y]);
     if (path) {
       if (Math.hypot(x - path.at(-2)!, y - path.at(-1)!) >= 2) path.push(x, y);
@@ -72,6 +86,7 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
   };
 
   const up = (event: PointerEvent) => {
+    clearTimeout(pressing);
     if (!pointers.delete(event.pointerId)) return;
     const [x, y] = spot(event);
     if (event.type === "pointercancel") path = null;
@@ -95,6 +110,10 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
     to.zoom(x, y, Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0018)));
   };
 
+  const menu = (event: MouseEvent) => {
+    event.preventDefault();
+    to.menu(...spot(event));
+  };
   const leave = () => to.leave();
   const still = (event: Event) => event.preventDefault();
   element.addEventListener("pointerdown", down);
@@ -102,6 +121,7 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
   element.addEventListener("pointerup", up);
   element.addEventListener("pointercancel", up);
   element.addEventListener("pointerleave", leave);
+  element.addEventListener("contextmenu", menu);
   element.addEventListener("wheel", wheel, { passive: false });
   element.addEventListener("touchstart", still, { passive: false });
   return () => {
@@ -110,6 +130,8 @@ export function listen(element: HTMLElement, to: Gestures): () => void {
     element.removeEventListener("pointerup", up);
     element.removeEventListener("pointercancel", up);
     element.removeEventListener("pointerleave", leave);
+    clearTimeout(pressing);
+    element.removeEventListener("contextmenu", menu);
     element.removeEventListener("wheel", wheel);
     element.removeEventListener("touchstart", still);
   };

@@ -5,7 +5,7 @@ import { GridIndex } from "../map/grid";
 import { select } from "../map/lasso";
 import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
 import { Address, type Part } from "./address.svelte";
-import { Anchors } from "./anchors.svelte";
+import { Anchors, type Anchor } from "./anchors.svelte";
 import { ColourState } from "./colour.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
@@ -18,6 +18,15 @@ export interface Look {
   cx: number;
   cy: number;
   scale: number;
+}
+
+/** Where a menu was asked for: on the screen, on the map, and the row that lies there or -1. */
+export interface MenuPlace {
+  px: number;
+  py: number;
+  x: number;
+  y: number;
+  row: number;
 }
 
 export type Tool = "pan" | "lasso";
@@ -54,6 +63,7 @@ export class Explorer {
   pinFailure: string | null = $state(null);
 
   tool: Tool = $state("pan");
+  menu: MenuPlace | null = $state.raw(null);
   help = $state(false);
   /** Asks the search field for the keyboard. */
   searching = $state(false);
@@ -228,9 +238,27 @@ export class Explorer {
     return true;
   }
 
+  /** A path of its own from the pinned item. */
+  pathFromPinned(to: Anchor): void {
+    this.anchors.clear();
+    this.anchors.add({ row: this.pinnedIndex! });
+    this.anchors.add(to);
+  }
+
+  /** A row and the rows nearest to it in the latent space become the selection. */
+  async selectLike(row: number): Promise<void> {
+    try {
+      const item = await this.backend.item(row);
+      this.filters.pick([row, ...item.neighbours.map((n) => n.index)]);
+    } catch (error) {
+      this.remark = (error as Error).message;
+    }
+  }
+
   /** One step back: what was done last and weighs least. */
   escape(): void {
-    if (this.help) this.help = false;
+    if (this.menu) this.menu = null;
+    else if (this.help) this.help = false;
     else if (this.tool === "lasso") this.tool = "pan";
     else if (this.held || this.keyboard) this.release();
     else if (this.filters.selection) this.filters.selection = null;
