@@ -148,8 +148,11 @@ class LinearSpace:
         return -0.5 * (z**2).sum(1) - 0.5 * z.shape[1] * math.log(2 * math.pi)
 
     def density_percentile(self, z: Any) -> np.ndarray:
+        return self.percentile_of(self.density(z))
+
+    def percentile_of(self, log_density: Any) -> np.ndarray:
         own = np.sort(self.density(self.latents.mean))
-        return 100.0 * np.searchsorted(own, self.density(z)) / len(own)
+        return 100.0 * np.searchsorted(own, log_density) / len(own)
 
     def neighbors(self, x: Any = None, *, z: Any = None, k: int = 10) -> Any:
         places = self.encode(x) if z is None else np.asarray(z)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
 from deepspace.space import BaseSpace, open_space
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Factors, Traversal
+    from deepspace.explore import Factors, Paths, Traversal
     from deepspace.explore import Path as Walk
+    from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
     from deepspace.metrics import Measures
     from deepspace.models import VAE, LatentModel
@@ -50,11 +51,18 @@ class Space(BaseSpace):
 
         return traverse(self, factor, **options)
 
-    def path(self, a: Any, b: Any, *, kind: Literal["linear", "spherical"] = "linear", steps: int = 11) -> Walk:
-        """Walk from one place (a row number or latents) to another and decode each step."""
+    def path(self, *through: Any, kind: Kind = "linear", steps: int = 11) -> Walk:
+        """Walk through two or more places (row numbers or latents) and decode each step; ``kind`` is "linear",
+        "spherical", "geodesic" or "density"."""
         from deepspace.explore import path
 
-        return path(self, a, b, kind=kind, steps=steps)
+        return path(self, *through, kind=kind, steps=steps)
+
+    def paths(self, *through: Any, steps: int = 11) -> Paths:
+        """The four kinds of path through the same places, to be compared."""
+        from deepspace.explore import paths
+
+        return paths(self, *through, steps=steps)
 
     def measure(self, names: Sequence[str] | None = None) -> Measures:
         """How good the space is, on the rows that training did not see."""

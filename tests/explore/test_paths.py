@@ -49,8 +49,8 @@ def test_a_linear_path_has_the_length_of_the_line(space: LinearSpace) -> None:
     walk = path(space, 3, 8, steps=7)
     assert walk.length == pytest.approx(float(np.linalg.norm(a - b)), rel=1e-5)
     np.testing.assert_allclose(walk.z[[0, -1]], [a, b], rtol=1e-6)
-    # The decoder is linear: every step moves it as far, by |W (b - a)| / features in all.
-    assert walk.decoded_length == pytest.approx(float(np.abs(space.weights @ (b - a)).mean()), rel=1e-4)
+    # The decoder is linear: every step moves it as far, by |W (b - a)| / sqrt(features) in all.
+    assert walk.decoded_length == pytest.approx(float(np.linalg.norm(space.weights @ (b - a)) / 6**0.5), rel=1e-4)
     np.testing.assert_allclose(walk.log_density, space.density(walk.z), rtol=1e-6)
     assert walk.lowest == int(np.argmin(space.density(walk.z)))
 
@@ -81,7 +81,7 @@ def test_traverse_moves_one_dimension_only(space: LinearSpace) -> None:
         (lambda s: path(s, 0, 500), "'linear' has no row 500: it has 500 rows"),
         (lambda s: path(s, 0, [1.0, 2.0]), "4 finite latent values, got an array of shape"),
         (lambda s: path(s, 0, [np.nan] * 4), "4 finite latent values"),
-        (lambda s: path(s, 0, 1, kind="scenic"), "use 'linear' or 'spherical'"),
+        (lambda s: path(s, 0, 1, kind="scenic"), "use 'linear', 'spherical', 'geodesic', 'density'"),
         (lambda s: path(s, 0, 1, steps=1), "at least 2 steps, got 1"),
         (lambda s: traverse(s, 4), "it has dimensions 0 to 3"),
     ],

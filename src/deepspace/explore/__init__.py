@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from deepspace.explore.factors import Factor, Factors, changed, factors
-from deepspace.explore.paths import Path, Traversal, lerp, path, slerp, traverse
+from deepspace.explore.paths import KINDS, Gain, Path, Paths, Traversal, lerp, path, paths, slerp, traverse
 
 __all__ = [
+    "KINDS",
     "Factor",
     "Factors",
+    "Gain",
     "Path",
+    "Paths",
     "Traversal",
     "changed",
     "factors",
     "lerp",
     "path",
+    "paths",
     "slerp",
     "traverse",
 ]

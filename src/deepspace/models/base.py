@@ -47,6 +47,11 @@ class LatentModel(nn.Module, ABC):
         float32. Images: 0..255. Tables: never NaN.
         """
 
+    def expected(self, z: Tensor) -> Tensor:
+        """(B, D) -> (B, E): ``decode`` in numbers that vary smoothly with z, so that distances and gradients mean
+        something; a family whose decode jumps (the mode of a category) overrides it."""
+        return self.decode(z).flatten(1)
+
     @abstractmethod
     def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, D) -> a sample x ~ p(x|z), (B, *shape), in the same units as ``decode``."""

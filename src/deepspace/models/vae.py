@@ -65,6 +65,10 @@ class VAEModel(LatentModel):
         self._check_latent(z)
         return self.likelihood.mean(self._outputs(z))
 
+    def expected(self, z: Tensor) -> Tensor:
+        self._check_latent(z)
+        return self.likelihood.expected(self._outputs(z))
+
     def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         self._check_latent(z)
         return self.likelihood.draw(self._outputs(z), generator)

@@ -118,11 +118,13 @@ class BaseSpace:
     @cached_property
     def model(self) -> LatentModel:
         """The trained model, in evaluation mode."""
+        import torch
         from safetensors.torch import load_file
 
         from deepspace.models import from_json
 
-        with self._lock:
+        # Whoever asks first may be in inference mode; weights made there could never be differentiated through.
+        with self._lock, torch.inference_mode(False):
             model: LatentModel = from_json(self.manifest["model"])
             path = self.folder / "weights.safetensors"
             try:

@@ -43,6 +43,11 @@ class Likelihood(nn.Module, ABC):
     def mean(self, params: Tensor) -> Tensor:
         """(B, *outputs) -> (B, *shape): the mean of p(x|z) as an encoded row; for categories the mode."""
 
+    def expected(self, params: Tensor) -> Tensor:
+        """(B, *outputs) -> (B, E): the mean in numbers that vary smoothly, in encoded units. A category is the
+        probability of each of its values, scaled so that from surely one to surely another is 1 away."""
+        return self.mean(params).flatten(1)
+
     @abstractmethod
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, *outputs) -> (B, *shape): one sample of p(x|z) as an encoded row."""

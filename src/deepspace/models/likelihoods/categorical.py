@@ -122,6 +122,10 @@ class Categorical(Likelihood):
     def mean(self, params: Tensor) -> Tensor:
         return self._pick(params, None, sample=False)
 
+    def expected(self, params: Tensor) -> Tensor:
+        likely = torch.cat([logits.softmax(2).flatten(1) for _, logits in self._logits(params)], 1)
+        return likely.mul(0.5**0.5)
+
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self._pick(params, generator, sample=True)
 

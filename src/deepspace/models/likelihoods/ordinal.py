@@ -69,6 +69,12 @@ class Ordinal(Likelihood):
     def mean(self, params: Tensor) -> Tensor:
         return self.probabilities(params).argmax(2).to(params.dtype)
 
+    def expected(self, params: Tensor) -> Tensor:
+        """(B, F): the mean code, from 0 for the first to 1 for the last category."""
+        codes = torch.arange(self.categories, dtype=params.dtype, device=params.device)
+        last = params.new_tensor(self.layout.cardinalities) - 1
+        return (self.probabilities(params) * codes).sum(2) / last
+
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         # A logistic variable around the score falls between two cutpoints.
         value = params + uniform(params, generator).logit()

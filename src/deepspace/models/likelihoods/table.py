@@ -59,6 +59,9 @@ class Table(Likelihood):
             out[:, places] = part.mean(share)
         return out
 
+    def expected(self, params: Tensor) -> Tensor:
+        return torch.cat([part.expected(share) for part, _, share in self._shares(params)], 1)
+
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         out = params.new_empty(len(params), self.layout.size)
         for part, places, share in self._shares(params):

@@ -1,0 +1,253 @@
+"""The two ways that have to be searched for: the shortest to the eye, and the one that keeps to where data is."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.explore.decoded import expected, expected_tensor, travelled
+from deepspace.explore.graphs import NEIGHBOURS, Graph, sample_rows, shortest
+from deepspace.space.density import Density
+
+if TYPE_CHECKING:
+    from deepspace.space import BaseSpace
+
+__all__ = ["FINE", "Routes", "lengths", "resampled", "routes_of"]
+
+FINE: Final = 65
+"""Places on a way between two anchors at which its lengths are measured."""
+
+_CROWD_ROWS: Final = 10_000
+_DECODED_ROWS, _LEAST_DECODED, _DECODED_NUMBERS = 2_000, 256, 1 << 21
+_EPSILON: Final = 0.01
+_WAVES, _COARSE, _ITERATIONS = 10, 33, 12
+_TIDY: Final = 1e-3
+
+Floats = npt.NDArray[np.float64]
+
+
+class Routes:
+    """The graphs of one space, made when first asked for and then kept. Safe to call from several threads."""
+
+    def __init__(self, space: BaseSpace) -> None:
+        # Not the space itself: kept by a weak key, these must not keep it alive.
+        self._mean, self._scale = space.latents.mean, space.latents.scale
+        self.n = len(self._mean)
+        elements = int(np.prod(space.schema.shape))
+        decoded = min(_DECODED_ROWS, max(_LEAST_DECODED, _DECODED_NUMBERS // elements))
+        self._decoded_rows = sample_rows(self.n, decoded)
+        self._crowd_rows = sample_rows(self.n, _CROWD_ROWS)
+        self._bounds: Floats | None = None
+        self._lock = threading.RLock()
+
+    # The shortest to the eye
+
+    def geodesic(self, space: BaseSpace, a: Floats, b: Floats) -> Floats:
+        """(D,), (D,) -> (FINE, D), steps that each move the decode alike: never longer to the eye than the line.
+
+        The shortest way on a graph of near rows, an edge as long as the decode moves along it (Chen 2019,
+        arXiv:1812.08284), then relaxed: the energy of the decoded curve is minimised over the waves
+        sum_k c_k sin(k pi t) / k about the line (Arvanitidis 2018, arXiv:1710.11379). Of all that came up,
+        the shortest.
+        """
+        line = _line(a, b, FINE)
+        graph, bounds = self._decoded_graph(space)
+        points, edges = graph.with_ends(a, b)
+        own = expected(space, points[-2:])
+        near = edges[len(bounds) : -1]
+        joined = np.linalg.norm(own[near[:, 1] - len(graph.points)] - expected(space, points[near[:, 0]]), axis=1)
+        way = shortest(
+            points, edges, np.concatenate([bounds, joined, [0.0]]), lambda p, q: travelled(space, _line(p, q, 5))[:, -1]
+        )
+        found = [line, *_smoothed(way, (_WAVES,)), resampled(way, lengths(way), FINE)]
+        best = min(found, key=lambda z: float(travelled(space, z)[-1]))
+        found = [best, _relaxed(space, best)]
+        best = min(found, key=lambda z: float(travelled(space, z)[-1]))
+        even = resampled(best, travelled(space, best), FINE)
+        # Between its places a way is taken straight, which can add a little to one that bends.
+        return min((even, best, line), key=lambda z: float(travelled(space, z)[-1]))
+
+    def _decoded_graph(self, space: BaseSpace) -> tuple[Graph, Floats]:
+        """The graph, and how far apart the decodes of an edge's ends are: no way along it can be shorter."""
+        with self._lock:
+            graph = self._near
+            if self._bounds is None:
+                own = expected(space, graph.points)
+                i, j = graph.edges.T
+                self._bounds = np.linalg.norm((own[i] - own[j]).astype(np.float64), axis=1)
+            return graph, self._bounds
+
+    @cached_property
+    def _near(self) -> Graph:
+        return Graph.of(np.ascontiguousarray(self._mean[self._decoded_rows], np.float32))
+
+    # Where data is
+
+    def dense(self, a: Floats, b: Floats) -> Floats:
+        """(D,), (D,) -> (FINE, D), steps of equal latent length: the cheapest way by 1 / (p + 0.01) that is nowhere
+        emptier than the emptiest place of the line.
+
+        p is the share of rows that lie in less crowded places, 0 to 1. (The density itself spans twenty orders of
+        magnitude in a few dozen dimensions, and its inverse would send every way through the mode.)
+        """
+        line = _line(a, b, FINE)
+        with self._lock:
+            graph, crowd, own = self._crowd
+        least = float(crowd(line).min())
+        points, edges = graph.with_ends(a, b)
+        shares = np.concatenate([own, crowd(points[-2:])])
+        i, j = edges.T
+        bounds = np.linalg.norm(points[i] - points[j], axis=1) / (np.maximum(shares[i], shares[j]) + _EPSILON)
+
+        def cost(p: Floats, q: Floats) -> Floats:
+            way = _line(p, q, 5)
+            share = crowd(way.reshape(-1, way.shape[-1])).reshape(way.shape[:-1])
+            weight = _cost(np.linalg.norm(p - q, axis=1), share)
+            return np.where(share.min(1) < least, np.inf, weight)
+
+        straight = len(edges) - 1
+        bounds[straight] = 0.0
+        way = shortest(points, edges, bounds, lambda p, q: cost(p, q))
+        found = [line, resampled(way, lengths(way), FINE), *_smoothed(way, (4, _WAVES, 2 * _WAVES))]
+
+        def total(z: Floats) -> float:
+            share = crowd(z)
+            return float(_cost(lengths(z)[-1], share)) if share.min() >= least else np.inf
+
+        return min(found, key=total)
+
+    @cached_property
+    def _crowd(self) -> tuple[Graph, _Crowd, Floats]:
+        crowd = _Crowd(self._mean[self._crowd_rows], self._scale[self._crowd_rows])
+        graph = Graph.of(crowd.points)
+        return graph, crowd, crowd.shares
+
+    def how(self, kind: str) -> str:
+        """What a way was searched on, in a sentence."""
+        rows = self._decoded_rows if kind == "geodesic" else self._crowd_rows
+        what = "decoded change along an edge, then relaxed" if kind == "geodesic" else "1 / (density share + 0.01)"
+        of = f"all {self.n:,} rows" if len(rows) == self.n else f"{len(rows):,} of {self.n:,} rows"
+        return f"shortest way by {what}, on a graph of {of} with {NEIGHBOURS} neighbours each"
+
+
+class _Crowd:
+    """How crowded places are, as the share of rows in less crowded ones, by the rows given alone."""
+
+    def __init__(self, mean: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]) -> None:
+        self.points = np.ascontiguousarray(mean, np.float32)
+        unit = np.sqrt(np.square(scale, dtype=np.float64).mean(0)).astype(np.float32)
+        self._density = Density(self.points, unit)
+        own = self._density.of_rows()
+        self._sorted = np.sort(own)
+        self.shares = self._share(own)
+
+    def __call__(self, z: Floats) -> Floats:
+        return self._share(self._density.at(np.ascontiguousarray(z, np.float32)))
+
+    def _share(self, log_density: npt.NDArray[np.float32]) -> Floats:
+        return np.asarray(np.searchsorted(self._sorted, log_density) / len(self._sorted), np.float64)
+
+
+_kept: WeakKeyDictionary[BaseSpace, Routes] = WeakKeyDictionary()
+_keeping = threading.Lock()
+
+
+def routes_of(space: BaseSpace) -> Routes:
+    """The routes of a space, the same ones at every call."""
+    with _keeping:
+        if space not in _kept:
+            _kept[space] = Routes(space)
+        return _kept[space]
+
+
+def _line(p: Floats, q: Floats, steps: int) -> Floats:
+    """(..., D), (..., D) -> (..., steps, D), the ends exactly p and q."""
+    t = np.linspace(0, 1, steps)[:, None]
+    return (1 - t) * p[..., None, :] + t * q[..., None, :]
+
+
+def lengths(z: Floats) -> Floats:
+    """(P, D) -> (P,) latent length since the first place."""
+    return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(z, axis=0), axis=1))])
+
+
+def _cost(length: Floats | float, share: Floats) -> Floats:
+    """Length times the mean of 1 / (p + eps) over equally spaced places, the last axis; the ends count half."""
+    inverse = 1 / (share + _EPSILON)
+    middle = (inverse[..., 1:] + inverse[..., :-1]) / 2
+    return np.asarray(length * middle.mean(-1))
+
+
+def resampled(z: Floats, clock: Floats, steps: int) -> Floats:
+    """The polyline at equal steps of a clock (P,) that runs with it; latent length where the clock stands still."""
+    if clock[-1] <= 0:
+        clock = lengths(z)
+    if clock[-1] <= 0:
+        return _line(z[0], z[-1], steps)
+    # Where the clock stands for a while, the way is passed in one step: keep the first of places told apart by nothing.
+    keep = np.concatenate([[True], np.diff(clock) > 0])
+    keep[-1] = True
+    at = np.linspace(0, clock[-1], steps)
+    even = np.stack([np.interp(at, clock[keep], column[keep]) for column in z.T], 1)
+    even[0], even[-1] = z[0], z[-1]
+    return even
+
+
+def _waves(steps: int, count: int) -> tuple[Floats, Floats]:
+    """sin(k pi t), (steps, count), at equal t, and k."""
+    k = np.arange(1.0, count + 1)
+    return np.sin(np.pi * np.linspace(0, 1, steps)[:, None] * k), k
+
+
+def _smoothed(way: Floats, counts: tuple[int, ...]) -> list[Floats]:
+    """The way without the corners that come from the rows it leads over: its first waves about the line."""
+    even = resampled(way, lengths(way), FINE)
+    line = _line(way[0], way[-1], FINE)
+    smooth = []
+    for count in counts:
+        basis, _ = _waves(FINE, count)
+        smooth.append(line + basis @ (basis.T @ (even - line)) * (2 / (FINE - 1)))
+        smooth[-1][[0, -1]] = way[[0, -1]]
+    return [resampled(z, lengths(z), FINE) for z in smooth]
+
+
+def _relaxed(space: BaseSpace, way: Floats) -> Floats:
+    """The way drawn tight: a few steps of L-BFGS on the energy sum |dx|^2 of its decode, (FINE, D).
+
+    Scaled by 1/k, the waves have one curvature under a constant metric. A thousandth of the latent energy is added,
+    so that directions that change nothing to the eye are left straight.
+    """
+    import torch
+
+    even = resampled(way, travelled(space, way), FINE)
+    line = _line(way[0], way[-1], FINE)
+    basis, k = _waves(FINE, _WAVES)
+    first = (basis.T @ (even - line)) * (2 / (FINE - 1)) * k[:, None]
+    coarse, _ = _waves(_COARSE, _WAVES)
+    base, shape = (torch.from_numpy(v) for v in (_line(way[0], way[-1], _COARSE), coarse / k))
+    span = float(np.square(way[-1] - way[0]).sum())
+    seen = float(travelled(space, line)[-1]) ** 2
+    if span == 0 or seen == 0:
+        return way
+    waves = torch.from_numpy(first).requires_grad_()
+    optimiser = torch.optim.LBFGS([waves], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def energy() -> torch.Tensor:
+        optimiser.zero_grad()
+        z = base + shape @ waves
+        found = expected_tensor(space, z.float())
+        loss: torch.Tensor = found.diff(dim=0).square().sum() / seen + _TIDY * z.diff(dim=0).square().sum() / span
+        loss = (_COARSE - 1) * loss
+        (waves.grad,) = torch.autograd.grad(loss, waves)
+        return loss
+
+    with torch.enable_grad():
+        optimiser.step(energy)  # type: ignore[no-untyped-call]
+    fine = line + (basis / k) @ waves.detach().numpy()
+    fine[[0, -1]] = way[[0, -1]]
+    return fine if np.isfinite(fine).all() else way
