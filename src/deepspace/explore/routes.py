@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
@@ -15,6 +16,8 @@ from deepspace.explore.graphs import NEIGHBOURS, Graph, sample_rows, shortest
 from deepspace.space.density import Density
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from deepspace.space import BaseSpace
 
 __all__ = ["FINE", "Routes", "lengths", "resampled", "routes_of"]
@@ -25,8 +28,10 @@ FINE: Final = 65
 _CROWD_ROWS: Final = 10_000
 _DECODED_ROWS, _LEAST_DECODED, _DECODED_NUMBERS = 2_000, 256, 1 << 21
 _EPSILON: Final = 0.01
-_WAVES, _COARSE, _ITERATIONS = 10, 33, 12
+_WAVES, _COARSE, _ITERATIONS = 10, 33, 24
+_LOOKS: Final = 4
 _TIDY: Final = 1e-3
+_LEVELS: Final = 33
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,10 +69,12 @@ class Routes:
         way = shortest(
             points, edges, np.concatenate([bounds, joined, [0.0]]), lambda p, q: travelled(space, _line(p, q, 5))[:, -1]
         )
-        found = [line, *_smoothed(way, (_WAVES,)), resampled(way, lengths(way), FINE)]
+        found = [line, *_smoothed(way, (_WAVES,)), resampled(way, None, FINE)]
         best = min(found, key=lambda z: float(travelled(space, z)[-1]))
-        found = [best, _relaxed(space, best)]
-        best = min(found, key=lambda z: float(travelled(space, z)[-1]))
+        seen = float(travelled(space, line)[-1]) ** 2 or 1.0
+        even = resampled(best, travelled(space, best), FINE)
+        relaxed = _relaxed(even, lambda z: expected_tensor(space, z.float()).diff(dim=0).square().sum() / seen)
+        best = min((best, relaxed), key=lambda z: float(travelled(space, z)[-1]))
         even = resampled(best, travelled(space, best), FINE)
         # Between its places a way is taken straight, which can add a little to one that bends.
         return min((even, best, line), key=lambda z: float(travelled(space, z)[-1]))
@@ -90,7 +97,7 @@ class Routes:
 
     def dense(self, a: Floats, b: Floats) -> Floats:
         """(D,), (D,) -> (FINE, D), steps of equal latent length: the cheapest way by 1 / (p + 0.01) that is nowhere
-        emptier than the emptiest place of the line.
+        emptier than the emptiest place of the line; on a graph of near rows, and then relaxed.
 
         p is the share of rows that lie in less crowded places, 0 to 1. (The density itself spans twenty orders of
         magnitude in a few dozen dimensions, and its inverse would send every way through the mode.)
@@ -113,13 +120,19 @@ class Routes:
         straight = len(edges) - 1
         bounds[straight] = 0.0
         way = shortest(points, edges, bounds, lambda p, q: cost(p, q))
-        found = [line, resampled(way, lengths(way), FINE), *_smoothed(way, (4, _WAVES, 2 * _WAVES))]
 
         def total(z: Floats) -> float:
             share = crowd(z)
             return float(_cost(lengths(z)[-1], share)) if share.min() >= least else np.inf
 
-        return min(found, key=total)
+        found = [line, resampled(way, None, FINE), *_smoothed(way, (2, 4, _WAVES, 2 * _WAVES))]
+        best = min(found, key=total)
+        for _ in range(_LOOKS):
+            relaxed = resampled(_relaxed(best, crowd.energy(best), _ITERATIONS // _LOOKS), None, FINE)
+            if total(relaxed) >= total(best):
+                break
+            best = relaxed
+        return best
 
     @cached_property
     def _crowd(self) -> tuple[Graph, _Crowd, Floats]:
@@ -130,9 +143,9 @@ class Routes:
     def how(self, kind: str) -> str:
         """What a way was searched on, in a sentence."""
         rows = self._decoded_rows if kind == "geodesic" else self._crowd_rows
-        what = "decoded change along an edge, then relaxed" if kind == "geodesic" else "1 / (density share + 0.01)"
+        what = "decoded change" if kind == "geodesic" else "length / (share of rows in emptier places + 0.01)"
         of = f"all {self.n:,} rows" if len(rows) == self.n else f"{len(rows):,} of {self.n:,} rows"
-        return f"shortest way by {what}, on a graph of {of} with {NEIGHBOURS} neighbours each"
+        return f"shortest way by {what}, on a graph of {of} with {NEIGHBOURS} neighbours each, then relaxed"
 
 
 class _Crowd:
@@ -148,6 +161,36 @@ class _Crowd:
 
     def __call__(self, z: Floats) -> Floats:
         return self._share(self._density.at(np.ascontiguousarray(z, np.float32)))
+
+    def energy(self, way: Floats) -> Callable[[Tensor], Tensor]:
+        """The energy sum |dz|^2 / (p + eps)^2 of curves near ``way``, differentiable: the rows nearest to it stay its
+        nearest. The minimum has constant speed where 1 / (p + eps) is the measure of length."""
+        import torch
+
+        density = self._density
+        even = resampled(way, None, _COARSE)
+        near = density.index.search(even.astype(np.float32), density.order).index[:, density.order // 2 :]
+        unit = torch.from_numpy(density.unit.astype(np.float64))
+        rows = torch.from_numpy(self.points[near].astype(np.float64)) / unit  # (P, j, D)
+        at = density.at(even.astype(np.float32)).astype(np.float64)
+
+        def log_radius(z: Tensor) -> Tensor:
+            return (z[:, None] / unit - rows).square().sum(2).clamp_min(1e-4).log().mean(1) / 2
+
+        origin = log_radius(torch.from_numpy(even))
+        levels = np.quantile(self._sorted.astype(np.float64), np.linspace(0, 1, _LEVELS))
+        knots = torch.from_numpy(levels)
+        slope = torch.from_numpy(1 / (_LEVELS - 1) / np.maximum(np.diff(levels), 1e-6))
+
+        def found(z: Tensor) -> Tensor:
+            log_density = torch.from_numpy(at) - z.shape[1] * (log_radius(z) - origin)
+            cell = torch.searchsorted(knots, log_density.detach()).sub(1).clamp(0, _LEVELS - 2)
+            share = (cell / (_LEVELS - 1) + (log_density - knots[cell]) * slope[cell]).clamp(0, 1)
+            weight = 1 / (share + _EPSILON)
+            return (z.diff(dim=0).square().sum(1) * ((weight[1:] + weight[:-1]) / 2).square()).sum()
+
+        scale = float(found(torch.from_numpy(even)))
+        return lambda z: found(z) / scale
 
     def _share(self, log_density: npt.NDArray[np.float32]) -> Floats:
         return np.asarray(np.searchsorted(self._sorted, log_density) / len(self._sorted), np.float64)
@@ -183,9 +226,10 @@ def _cost(length: Floats | float, share: Floats) -> Floats:
     return np.asarray(length * middle.mean(-1))
 
 
-def resampled(z: Floats, clock: Floats, steps: int) -> Floats:
-    """The polyline at equal steps of a clock (P,) that runs with it; latent length where the clock stands still."""
-    if clock[-1] <= 0:
+def resampled(z: Floats, clock: Floats | None, steps: int) -> Floats:
+    """The polyline at equal steps of a clock (P,) that runs with it; of latent length without one, or where it stands
+    still."""
+    if clock is None or clock[-1] <= 0:
         clock = lengths(z)
     if clock[-1] <= 0:
         return _line(z[0], z[-1], steps)
@@ -206,48 +250,40 @@ def _waves(steps: int, count: int) -> tuple[Floats, Floats]:
 
 def _smoothed(way: Floats, counts: tuple[int, ...]) -> list[Floats]:
     """The way without the corners that come from the rows it leads over: its first waves about the line."""
-    even = resampled(way, lengths(way), FINE)
+    even = resampled(way, None, FINE)
     line = _line(way[0], way[-1], FINE)
     smooth = []
     for count in counts:
         basis, _ = _waves(FINE, count)
         smooth.append(line + basis @ (basis.T @ (even - line)) * (2 / (FINE - 1)))
         smooth[-1][[0, -1]] = way[[0, -1]]
-    return [resampled(z, lengths(z), FINE) for z in smooth]
+    return [resampled(z, None, FINE) for z in smooth]
 
 
-def _relaxed(space: BaseSpace, way: Floats) -> Floats:
-    """The way drawn tight: a few steps of L-BFGS on the energy sum |dx|^2 of its decode, (FINE, D).
+def _relaxed(way: Floats, energy: Callable[[Tensor], Tensor], iterations: int = _ITERATIONS) -> Floats:
+    """The way drawn tight: steps of L-BFGS on ``energy`` of (_COARSE, D) places on it, (FINE, D).
 
-    Scaled by 1/k, the waves have one curvature under a constant metric. A thousandth of the latent energy is added,
-    so that directions that change nothing to the eye are left straight.
+    It is written as waves about the line: scaled by 1/k they have one curvature under a constant metric. A thousandth
+    of the latent energy is added, so that directions that the energy does not feel are left straight.
     """
     import torch
 
-    even = resampled(way, travelled(space, way), FINE)
-    line = _line(way[0], way[-1], FINE)
+    line, base = _line(way[0], way[-1], FINE), torch.from_numpy(_line(way[0], way[-1], _COARSE))
+    span = float(np.square(way[-1] - way[0]).sum()) or 1.0
     basis, k = _waves(FINE, _WAVES)
-    first = (basis.T @ (even - line)) * (2 / (FINE - 1)) * k[:, None]
-    coarse, _ = _waves(_COARSE, _WAVES)
-    base, shape = (torch.from_numpy(v) for v in (_line(way[0], way[-1], _COARSE), coarse / k))
-    span = float(np.square(way[-1] - way[0]).sum())
-    seen = float(travelled(space, line)[-1]) ** 2
-    if span == 0 or seen == 0:
-        return way
+    shape = torch.from_numpy(_waves(_COARSE, _WAVES)[0] / k)
+    first = (basis.T @ (way - line)) * (2 / (FINE - 1)) * k[:, None]
     waves = torch.from_numpy(first).requires_grad_()
-    optimiser = torch.optim.LBFGS([waves], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS([waves], max_iter=iterations, line_search_fn="strong_wolfe")
 
-    def energy() -> torch.Tensor:
-        optimiser.zero_grad()
+    def closure() -> Tensor:
         z = base + shape @ waves
-        found = expected_tensor(space, z.float())
-        loss: torch.Tensor = found.diff(dim=0).square().sum() / seen + _TIDY * z.diff(dim=0).square().sum() / span
-        loss = (_COARSE - 1) * loss
+        loss = (_COARSE - 1) * (energy(z) + _TIDY * z.diff(dim=0).square().sum() / span)
         (waves.grad,) = torch.autograd.grad(loss, waves)
         return loss
 
     with torch.enable_grad():
-        optimiser.step(energy)  # type: ignore[no-untyped-call]
+        optimiser.step(closure)  # type: ignore[no-untyped-call]
     fine = line + (basis / k) @ waves.detach().numpy()
     fine[[0, -1]] = way[[0, -1]]
     return fine if np.isfinite(fine).all() else way
