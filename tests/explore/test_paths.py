@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from deepspace.errors import SpaceError
-from deepspace.explore import lerp, path, slerp, traverse
+from deepspace.explore import KINDS, lerp, path, paths, slerp, traverse
 from tests.linear import LinearSpace
 
 vectors = arrays(np.float64, 5, elements=st.floats(-3, 3, width=32))
@@ -83,6 +83,8 @@ def test_traverse_moves_one_dimension_only(space: LinearSpace) -> None:
         (lambda s: path(s, 0, [np.nan] * 4), "4 finite latent values"),
         (lambda s: path(s, 0, 1, kind="scenic"), "use 'linear', 'spherical', 'geodesic', 'density'"),
         (lambda s: path(s, 0, 1, steps=1), "at least 2 steps, got 1"),
+        (lambda s: path(s, 0), "needs 2 or more places, got 1"),
+        (lambda s: path(s, 0, 1, 2, 3, steps=3), "through 4 places needs as many steps or more, got steps=3"),
         (lambda s: traverse(s, 4), "it has dimensions 0 to 3"),
     ],
 )
@@ -99,3 +101,29 @@ def test_they_print_and_convert(space: LinearSpace) -> None:
     assert table.column_names == ["step", "log_density", "density_percentile", "content"]
     assert len(table.column("content")[0]) == 6
     assert len(traverse(space, 0).to_pandas()) == 9
+
+
+@given(st.lists(st.integers(0, 499), min_size=2, max_size=6), st.integers(0, 30))
+def test_a_walk_through_many_places_is_at_each_and_shares_its_steps_by_length(rows: list[int], more: int) -> None:
+    space = LinearSpace(500)
+    steps = len(rows) + more
+    walk = path(space, *rows, steps=steps)
+    assert len(walk) == steps
+    np.testing.assert_array_equal(walk.z[list(walk.anchors)], space.latents.mean[rows])
+    legs = np.linalg.norm(np.diff(space.latents.mean[rows].astype(float), axis=0), axis=1)
+    assert walk.length == pytest.approx(legs.sum(), rel=1e-5)
+    counts = np.diff(walk.anchors)
+    assert counts.min() >= 1
+    if legs.sum() > 0:  # nobody is more than a step from an even share of those that are left
+        np.testing.assert_allclose(counts - 1, more * legs / legs.sum(), atol=1)
+
+
+def test_all_four_kinds_side_by_side(space: LinearSpace) -> None:
+    walks = paths(space, 0, 1, 2, steps=5)
+    assert [w.kind for w in walks] == list(KINDS)
+    table = walks.to_arrow()
+    assert table.column("kind").to_pylist() == list(KINDS)
+    assert table.column("lowest_step").to_pylist() == [w.lowest for w in walks]
+    np.testing.assert_allclose(table.column("lowest_percentile"), [w.density_percentile.min() for w in walks])
+    assert len(str(walks).splitlines()) == 5
+    assert "generated" in str(walks)

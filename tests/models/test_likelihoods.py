@@ -275,3 +275,32 @@ def test_wrong_likelihoods_are_refused_in_a_sentence() -> None:
         likelihoods.make("bernoulli", Layout("signal", (1, 10)))
     with pytest.raises(ModelError, match="columns of categories only"):
         likelihoods.make("categorical", MIXED)
+
+
+def test_what_is_expected_moves_smoothly_and_by_one_from_one_category_to_another() -> None:
+    layout = Layout("table", (3,), ("number", "categorical", "ordinal"), (0, 3, 4))
+    likelihood = likelihoods.make("table", layout)
+    width = likelihood.outputs[0]
+    params = numbers(6, width).requires_grad_()
+    found = likelihood.expected(params)
+    assert found.shape[0] == 6
+    # Each number weighs on what is expected: nothing jumps, so every output has a gradient somewhere.
+    (gradient,) = torch.autograd.grad(found.square().sum(), params)
+    assert (gradient.abs().sum(0) > 0).all()
+    # Every part alone, from surely the first to surely the last category, goes one far.
+    for part, _, share in likelihood._shares(params.detach()):
+        sure = torch.zeros(2, share.shape[1])
+        if part.name == "categorical":
+            sure[0, 0], sure[1, 2] = 60, 60
+        elif part.name == "ordinal":
+            sure[0], sure[1] = -500, 500
+        else:
+            sure[1] = 1
+        first, last = part.expected(sure)
+        assert float((first - last).detach().norm()) == pytest.approx(1, abs=1e-4)
+
+
+def test_what_is_expected_of_pictures_is_their_mean() -> None:
+    params = numbers(4, *GREY.shape)
+    likelihood = likelihoods.make("bernoulli", GREY)
+    torch.testing.assert_close(likelihood.expected(params), likelihood.mean(params).flatten(1))

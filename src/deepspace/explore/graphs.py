@@ -22,8 +22,6 @@ __all__ = ["NEIGHBOURS", "Graph", "sample_rows", "shortest"]
 NEIGHBOURS = 12
 """Edges of each node to its nearest others."""
 
-_ROUNDS = 12
-
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
@@ -37,10 +35,12 @@ def sample_rows(n: int, most: int) -> Whole:
 
 @dataclass(frozen=True)
 class Graph:
-    """Rows as nodes, each joined to its nearest others. points: (M, D) float32; edges: (E, 2), i < j, each once."""
+    """Rows as nodes, each joined to its nearest others. points: (M, D) float32; edges: (E, 2), i < j, each once;
+    sizes: (E,), their latent lengths."""
 
     points: npt.NDArray[np.float32]
     edges: Whole
+    sizes: Floats
 
     @classmethod
     def of(cls, points: npt.NDArray[np.float32]) -> Graph:
@@ -54,16 +54,23 @@ class Graph:
         count, part = csgraph.connected_components(sparse.coo_matrix((ones, edges.T), (m, m)), directed=False)
         if count > 1:
             edges = _once(np.concatenate([edges, _bridges(points, part)]))
-        return cls(points, edges)
+        return cls(points, edges, _sizes(points, edges))
 
-    def with_ends(self, a: Floats, b: Floats) -> tuple[Floats, Whole]:
-        """Nodes and edges with a and b as the last two nodes, joined to what is near them and to each other."""
+    def with_ends(self, a: Floats, b: Floats) -> tuple[Floats, Whole, Floats]:
+        """Nodes, edges and their sizes with a and b as the last two nodes, joined to what is near them and, by the last
+        edge, to each other."""
         m = len(self.points)
         ends = np.stack([a, b]).astype(np.float32)
         near = Index(self.points).search(ends, min(NEIGHBOURS, m), exact=True).index
         joined = [np.stack([near[i], np.full(near.shape[1], m + i)], 1) for i in (0, 1)]
         points = np.concatenate([self.points.astype(np.float64), a[None], b[None]])
-        return points, np.concatenate([self.edges, *joined, [[m, m + 1]]])
+        more = np.concatenate([*joined, [[m, m + 1]]])
+        return points, np.concatenate([self.edges, more]), np.concatenate([self.sizes, _sizes(points, more)])
+
+
+def _sizes(points: npt.NDArray[np.floating], edges: Whole) -> Floats:
+    difference = points[edges[:, 0]].astype(np.float64) - points[edges[:, 1]]
+    return np.asarray(np.linalg.norm(difference, axis=1))
 
 
 def _once(pairs: Whole) -> Whole:
@@ -83,13 +90,13 @@ def _bridges(points: npt.NDArray[np.float32], part: npt.NDArray[np.int32]) -> Wh
 
 
 def shortest(
-    points: Floats, edges: Whole, bounds: Floats, cost: Callable[[Floats, Floats], Floats]
+    points: Floats, edges: Whole, bounds: Floats, cost: Callable[[Floats, Floats], Floats], rounds: int = 12
 ) -> npt.NDArray[np.float64]:
     """The cheapest way from the last but one node to the last, as places (P, D).
 
-    bounds: (E,) no more than the true cost of each edge; cost: ends (B, D), (B, D) -> true costs (B,), which may be
-    infinite. The last edge, straight from end to end, is worked out first, so that there is always an answer; after
-    a dozen rounds the cheapest way known is given.
+    bounds: (E,) no more than the true cost of each edge (where one is more, the way is only nearly the cheapest);
+    cost: ends (B, D), (B, D) -> true costs (B,), which may be infinite. The last edge, straight from end to end, is
+    worked out first, so that there is always an answer; after ``rounds`` the cheapest way known is given.
     """
     weights = bounds.astype(np.float64) + 1e-12  # a sparse matrix takes 0 for no edge
     known = np.zeros(len(edges), bool)
@@ -104,7 +111,7 @@ def shortest(
 
     work_out(np.array([len(edges) - 1]))
     best, least = [start, end], float(weights[-1])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         open_ = np.isfinite(weights)
         graph = sparse.csr_matrix((weights[open_], edges[open_].T), (len(points), len(points)))
         _, previous = csgraph.dijkstra(graph, directed=False, indices=start, return_predecessors=True)

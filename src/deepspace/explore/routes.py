@@ -62,7 +62,7 @@ class Routes:
         """
         line = _line(a, b, FINE)
         graph, bounds = self._decoded_graph(space)
-        points, edges = graph.with_ends(a, b)
+        points, edges, _ = graph.with_ends(a, b)
         own = expected(space, points[-2:])
         near = edges[len(bounds) : -1]
         joined = np.linalg.norm(own[near[:, 1] - len(graph.points)] - expected(space, points[near[:, 0]]), axis=1)
@@ -106,10 +106,11 @@ class Routes:
         with self._lock:
             graph, crowd, own = self._crowd
         least = float(crowd(line).min())
-        points, edges = graph.with_ends(a, b)
+        points, edges, sizes = graph.with_ends(a, b)
         shares = np.concatenate([own, crowd(points[-2:])])
         i, j = edges.T
-        bounds = np.linalg.norm(points[i] - points[j], axis=1) / (np.maximum(shares[i], shares[j]) + _EPSILON)
+        # What lies between two rows is seldom denser than the denser of them.
+        bounds = sizes / (np.maximum(shares[i], shares[j]) + _EPSILON)
 
         def cost(p: Floats, q: Floats) -> Floats:
             way = _line(p, q, 5)
@@ -117,9 +118,7 @@ class Routes:
             weight = _cost(np.linalg.norm(p - q, axis=1), share)
             return np.where(share.min(1) < least, np.inf, weight)
 
-        straight = len(edges) - 1
-        bounds[straight] = 0.0
-        way = shortest(points, edges, bounds, lambda p, q: cost(p, q))
+        way = shortest(points, edges, bounds, cost)
 
         def total(z: Floats) -> float:
             share = crowd(z)
