@@ -266,23 +266,23 @@ def _relaxed(way: Floats, energy: Callable[[Tensor], Tensor], iterations: int = 
     of the latent energy is added, so that directions that the energy does not feel are left straight.
     """
     import torch
+    from scipy.optimize import minimize  # torch's own L-BFGS takes seconds to import
 
     line, base = _line(way[0], way[-1], FINE), torch.from_numpy(_line(way[0], way[-1], _COARSE))
     span = float(np.square(way[-1] - way[0]).sum()) or 1.0
     basis, k = _waves(FINE, _WAVES)
     shape = torch.from_numpy(_waves(_COARSE, _WAVES)[0] / k)
     first = (basis.T @ (way - line)) * (2 / (FINE - 1)) * k[:, None]
-    waves = torch.from_numpy(first).requires_grad_()
-    optimiser = torch.optim.LBFGS([waves], max_iter=iterations, line_search_fn="strong_wolfe")
 
-    def closure() -> Tensor:
-        z = base + shape @ waves
-        loss = (_COARSE - 1) * (energy(z) + _TIDY * z.diff(dim=0).square().sum() / span)
-        (waves.grad,) = torch.autograd.grad(loss, waves)
-        return loss
+    def with_gradient(flat: Floats) -> tuple[float, Floats]:
+        waves = torch.from_numpy(flat.reshape(first.shape)).requires_grad_()
+        with torch.enable_grad():
+            z = base + shape @ waves
+            loss = (_COARSE - 1) * (energy(z) + _TIDY * z.diff(dim=0).square().sum() / span)
+            (gradient,) = torch.autograd.grad(loss, waves)
+        return float(loss.detach()), gradient.numpy().ravel()
 
-    with torch.enable_grad():
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
-    fine = line + (basis / k) @ waves.detach().numpy()
+    found = minimize(with_gradient, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    fine = line + (basis / k) @ found.x.reshape(first.shape)
     fine[[0, -1]] = way[[0, -1]]
     return fine if np.isfinite(fine).all() else way
