@@ -273,3 +273,31 @@ export interface VectorShape {
   modality: "vector";
   dim: number;
 }
+
+/** One kind of path: what it is like, and its steps as a film. ``length`` in latent units, ``decoded_length`` in those of ``Ways.unit``; ``shorter`` and ``denser``: the gain over the line, a share of the decoded length and percentile points at the emptiest step. ``line``: its course on the map. */
+export interface Way {
+  kind: "linear" | "spherical" | "geodesic" | "density";
+  found: string;
+  length: number;
+  decodedLength: number;
+  shorter: number;
+  denser: number;
+  lowest: number;
+  line: [number, number][];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+}
+
+/** Every kind of path through the places asked for. ``anchors``: the steps at which each kind is at them; ``python``: the same places as a script writes them; ``n``: rows that density is measured among. */
+export interface Ways {
+  through: string[];
+  steps: number;
+  anchors: number[];
+  unit: string;
+  n: number;
+  python: string[];
+  ways: Way[];
+}

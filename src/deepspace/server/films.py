@@ -61,10 +61,10 @@ class Films:
             places=[(float(x), float(y)) for x, y in places],
             nearest=nearest,
             density_percentiles=[float(p) if np.isfinite(p) else None for p in percentiles],
-            changes=self._changes(encoded) if self.items.modality == "table" else None,
+            changes=self.changes(encoded) if self.items.modality == "table" else None,
         )
 
-    def _changes(self, encoded: npt.NDArray[Any]) -> list[Change]:
+    def changes(self, encoded: npt.NDArray[Any]) -> list[Change]:
         """The columns that change on the way, those that change most first."""
         items, made = self.items, records(self.items.schema.decode(encoded))
         found: list[tuple[float, Change]] = []

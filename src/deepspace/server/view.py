@@ -14,6 +14,7 @@ from deepspace.server.columns import Columns
 from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.sprites import Sprites
+from deepspace.server.walks import Walks
 from deepspace.server.wire import MapInfo, SpaceInfo
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class View:
         self.items = Items(space)
         self.columns = Columns(space)
         self.films = Films(self.items)
+        self.walks = Walks(self.films)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
         stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()

@@ -21,6 +21,7 @@ from deepspace.server.wire.items import (
     VectorContent,
 )
 from deepspace.server.wire.live import ClientMessage, Decoded, DecodeRequest, ErrorMessage, StopRequest, parse
+from deepspace.server.wire.paths import Way, Ways
 from deepspace.server.wire.rows import FoundRow, FoundRows
 from deepspace.server.wire.session import Preview, PreviewLabels, ProgressInfo, SessionInfo
 from deepspace.server.wire.space import (
@@ -74,6 +75,8 @@ __all__ = [
     "TableShape",
     "VectorContent",
     "VectorShape",
+    "Way",
+    "Ways",
     "Wire",
     "frame",
     "parse",
