@@ -35,6 +35,8 @@ type Read<T, K extends keyof T> = Omit<T, K> & { [key in K]: T[key] extends unkn
 
 export type Item = Read<wire.Item, "real" | "reconstruction">;
 export type Film = Read<wire.Film, "contents">;
+export type Way = Read<wire.Way, "contents">;
+export type Ways = Omit<wire.Ways, "ways"> & { ways: Way[] };
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -93,6 +95,11 @@ export function readItem(raw: unknown): Item {
 export function readFilm(raw: unknown): Film {
   const film = raw as Wire;
   return { ...(film as unknown as Film), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
+}
+
+export function readWays(raw: unknown): Ways {
+  const found = raw as wire.Ways;
+  return { ...found, ways: found.ways.map((way) => ({ ...way, contents: way.contents.map((c) => readContent(c)) })) };
 }
 
 export type Frame = { type: "decoded"; decoded: Decoded } | { type: "preview"; preview: Preview };

@@ -12,7 +12,7 @@ from deepspace.errors import SpaceError
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["MEAN", "latent", "python"]
+__all__ = ["MEAN", "latent", "position", "python"]
 
 MEAN = "mean"
 
@@ -39,6 +39,18 @@ def latent(space: BaseSpace, place: str) -> Vector:
         f"'{place[:80]}' is no place of '{space.name}': use row:0 to row:{len(space) - 1}, at:x,y on the map, "
         f"z: with {space.latent_dim} numbers, or {MEAN}."
     )
+
+
+def position(space: BaseSpace, place: str) -> tuple[float, float] | None:
+    """Where a place was marked on the map; nothing for latents."""
+    kind, _, rest = place.partition(":")
+    if kind == "row":
+        x, y = space.map.positions[int(rest)]
+    elif kind == "at":
+        x, y = _numbers(rest)
+    else:
+        return None
+    return float(x), float(y)
 
 
 def python(place: str) -> str:

@@ -61,6 +61,7 @@ class Walks:
     def _shown(self, names: list[str], walks: Paths) -> Ways:
         first = walks.items[0]
         form = self.space.schema.form
+        here = [places.position(self.space, name) for name in names]
         return Ways(
             through=names,
             steps=len(first),
@@ -68,11 +69,17 @@ class Walks:
             unit=_UNITS.get(form, "standard deviations"),
             n=len(self.space),
             python=[places.python(name) for name in names],
-            ways=[self._way(walk) for walk in walks],
+            ways=[self._way(walk, here) for walk in walks],
         )
 
-    def _way(self, walk: Path) -> Way:
+    def _way(self, walk: Path, here: list[tuple[float, float] | None]) -> Way:
         space, items = self.space, self.items
+        course, each = _between(walk.z)
+        line, at_steps = self._on_map(course), self._on_map(walk.z)
+        # A position decodes to what the map itself would lay elsewhere: an anchor stays where it was marked.
+        for step, position in zip(walk.anchors, here, strict=True):
+            if position is not None:
+                line[step * each] = at_steps[step] = position
         encoded = np.asarray(space.decode_encoded(walk.z))
         nearest = [int(i) for i in space.neighbors(z=walk.z, k=1).index[:, 0]]
         show = items.small if encoded.size > _LARGE else items.inline
@@ -84,9 +91,9 @@ class Walks:
             shorter=walk.gain.decoded,
             denser=walk.gain.percentile,
             lowest=walk.lowest,
-            line=self._on_map(_between(walk.z)),
+            line=line,
             contents=show(encoded, nearest),
-            places=self._on_map(walk.z),
+            places=at_steps,
             nearest=nearest,
             density_percentiles=[float(p) if np.isfinite(p) else None for p in walk.density_percentile],
             changes=self.films.changes(encoded) if items.modality == "table" else None,
@@ -96,9 +103,10 @@ class Walks:
         return [(float(x), float(y)) for x, y in np.asarray(self.space.map.transform(z))]
 
 
-def _between(z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(S, D) with places between the steps: what is straight in the latent space bends on the map."""
+def _between(z: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:
+    """(S, D) with places between the steps, and how many to a step: what is straight in the latent space bends on the
+    map."""
     each = max(1, -(-_COURSE // (len(z) - 1)))
     t = np.linspace(0, 1, each, endpoint=False, dtype=np.float32)[None, :, None]
     inner = (1 - t) * z[:-1, None] + t * z[1:, None]
-    return np.concatenate([inner.reshape(-1, z.shape[1]), z[-1:]])
+    return np.concatenate([inner.reshape(-1, z.shape[1]), z[-1:]]), each

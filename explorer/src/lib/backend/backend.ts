@@ -1,6 +1,6 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Ways } from "../protocol";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -32,6 +32,10 @@ export interface Backend {
   factors(): Promise<Factors>;
   /** A latent dimension moved from a row, or from the mean. */
   film(factor: number, row: number | null, signal?: AbortSignal): Promise<Film>;
+  /** Every kind of path through places, named as `placeOf` names them. */
+  paths(through: readonly string[], steps: number, signal?: AbortSignal): Promise<Ways>;
+  /** Address of one of them as a file. */
+  pathFile(through: readonly string[], steps: number, kind: string, form: "gif" | "png" | "csv"): string;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Rows in which a text is written, or whose number it is: how many, and the first of them. */

@@ -1,6 +1,7 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Session, SpaceInfo } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Session, SpaceInfo, Way, Ways } from "../protocol";
+import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 
 const KINDS = 6;
@@ -137,6 +138,44 @@ export class FixtureBackend implements Backend {
     const nearest = places.map(([a, b]) => this.near(a, b, 1)[0]!.index);
     return { factor, row, values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
   }
+
+  async paths(through: readonly string[], steps: number): Promise<Ways> {
+    const at = through.map((place): [number, number] => {
+      const anchor = anchorOf(place)!;
+      return "row" in anchor ? [this.places[2 * anchor.row]!, this.places[2 * anchor.row + 1]!] : [anchor.x, anchor.y];
+    });
+    const legs = at.length - 1;
+    const each = Math.max(1, Math.floor((steps - 1) / legs));
+    // Each kind bends another way from the line.
+    const kinds = [["linear", 0], ["spherical", 1.2], ["geodesic", -0.6], ["density", -1]] as const;
+    const ways = kinds.map(([kind, bend]): Way => {
+      const place = (t: number): [number, number] => {
+        const leg = Math.min(Math.floor(t), legs - 1);
+        const [[ax, ay], [bx, by]] = [at[leg]!, at[leg + 1]!];
+        const u = t - leg;
+        const lift = bend * Math.sin(Math.PI * u) / Math.max(Math.hypot(bx - ax, by - ay), 1e-6);
+        return [ax + (bx - ax) * u - lift * (by - ay), ay + (by - ay) * u + lift * (bx - ax)];
+      };
+      const places = Array.from({ length: legs * each + 1 }, (_, i) => place(i / each));
+      const line = Array.from({ length: 24 * legs + 1 }, (_, i) => place(i / 24));
+      const near = places.map(([x, y]) => this.near(x, y, 1)[0]!);
+      const percentiles = near.map((n) => 100 * Math.exp(-2 * n.distance));
+      const contents = places.map(([x, y]) => this.at(x, y));
+      const income = contents.map((c) => (c.kind === "table" ? c.fields[1]!.value : ""));
+      return {
+        kind, found: bend < 0 ? "made up in the page" : "", length: 4 + Math.abs(bend), decodedLength: 40 + 10 * bend,
+        shorter: -bend / 4, denser: bend < 0 ? 20 : 0, lowest: percentiles.indexOf(Math.min(...percentiles)),
+        line, contents, places, nearest: near.map((n) => n.index), densityPercentiles: percentiles,
+        changes: this.modality === "table" ? [{ name: "income", kind: "numeric", texts: income, numbers: income.map(Number) }] : null,
+      };
+    });
+    return {
+      through: [...through], steps: legs * each + 1, anchors: at.map((_, i) => i * each), unit: "grey levels", n: this.n,
+      python: through.map((p) => p.replace("row:", "")), ways,
+    };
+  }
+
+  pathFile(through: readonly string[]): string { return `data:text/plain,${encodeURIComponent(through.join(";"))}`; }
 
   async cells(x: number, y: number, step: number, columns: number, rows: number) {
     return Array.from({ length: columns * rows }, (_, i) => {

@@ -1,6 +1,6 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFilm, readFrame, readItem, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
+import { readContent, readFilm, readFrame, readItem, readWays, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 
 const SLOWEST_RETRY = 8000;
@@ -26,6 +26,9 @@ async function ask(path: string, how: RequestInit): Promise<Response> {
   }
   throw new BackendError(sentence);
 }
+
+const walked = (through: readonly string[], steps: number): string =>
+  new URLSearchParams({ through: through.join(";"), steps: String(steps) }).toString();
 
 async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await get(path, signal)).json()) as T;
@@ -66,6 +69,14 @@ export class HttpBackend implements Backend {
 
   async film(factor: number, row: number | null, signal?: AbortSignal) {
     return readFilm(await json(`${this.base}api/factors/${factor}/film${row === null ? "" : `?row=${row}`}`, signal));
+  }
+
+  async paths(through: readonly string[], steps: number, signal?: AbortSignal) {
+    return readWays(await json(`${this.base}api/paths?${walked(through, steps)}`, signal));
+  }
+
+  pathFile(through: readonly string[], steps: number, kind: string, form: string): string {
+    return `${this.base}api/paths/${kind}.${form}?${walked(through, steps)}`;
   }
 
   async cells(x: number, y: number, step: number, columns: number, rows: number) {

@@ -4,6 +4,7 @@ import type { Component } from "svelte";
 import type { Explorer } from "../state/explorer.svelte";
 import FactorsPanel from "./FactorsPanel.svelte";
 import HealthPanel from "./HealthPanel.svelte";
+import PathsPanel from "./PathsPanel.svelte";
 
 export interface DrawerPanel {
   id: string;
@@ -14,5 +15,6 @@ export interface DrawerPanel {
 
 export const PANELS: DrawerPanel[] = [
   { id: "factors", title: "Factors", says: "What each latent dimension does", component: FactorsPanel },
+  { id: "paths", title: "Paths", says: "Ways from one place to another", component: PathsPanel },
   { id: "health", title: "Health", says: "What is wrong, and every figure measured", component: HealthPanel },
 ];

@@ -10,6 +10,7 @@ import { ColourState } from "./colour.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
 import { Filters } from "./filters.svelte";
+import { Paths } from "./paths.svelte";
 import { Shown } from "./shown.svelte";
 import { TrainingState } from "./training.svelte";
 
@@ -82,6 +83,7 @@ export class Explorer {
   readonly colour: ColourState;
   readonly filters: Filters;
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
+  readonly paths: Paths;
   readonly shown = new Shown();
   readonly address: Address;
   readonly training = new TrainingState();
@@ -97,8 +99,9 @@ export class Explorer {
     this.filters = new Filters(this.columns, () => this.space?.columns ?? []);
     this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
+    this.paths = new Paths(this);
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.colour, this.filters, marked, this.anchors, this.shown, frame, looked]);
+    this.address = new Address([this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.decoding = new Decoding(
       (id, x, y, detail) => this.live?.decode(id, x, y, detail),
@@ -234,7 +237,7 @@ export class Explorer {
     const here = this.hover >= 0 ? { row: this.hover } : this.place;
     if (!here) return false;
     if (!this.anchors.list.length && this.pinnedIndex !== null) this.anchors.add({ row: this.pinnedIndex });
-    this.anchors.add(here);
+    this.mark(here);
     return true;
   }
 
@@ -242,7 +245,7 @@ export class Explorer {
   pathFromPinned(to: Anchor): void {
     this.anchors.clear();
     this.anchors.add({ row: this.pinnedIndex! });
-    this.anchors.add(to);
+    this.mark(to);
   }
 
   /** A row and the rows nearest to it in the latent space become the selection. */
@@ -253,6 +256,12 @@ export class Explorer {
     } catch (error) {
       this.remark = (error as Error).message;
     }
+  }
+
+  /** A place joins the anchors; from the second on there is a path to see. */
+  mark(anchor: Anchor): void {
+    this.anchors.add(anchor);
+    if (this.anchors.list.length > 1) this.drawer ??= "paths";
   }
 
   /** One step back: what was done last and weighs least. */

@@ -5,9 +5,10 @@ import type { MapController } from "../controller";
 import { anchors } from "./anchors.svelte";
 import { generated } from "./generated.svelte";
 import { names } from "./names.svelte";
+import { paths } from "./paths.svelte";
 import { pictures } from "./pictures.svelte";
 
 /** Called once the map is there. Adds what it draws with `map.add`, and keeps it up to date with effects. */
 export type Install = (explorer: Explorer, map: MapController) => void;
 
-export const LAYERS: Install[] = [pictures, generated, names, anchors];
+export const LAYERS: Install[] = [pictures, generated, names, paths, anchors];
