@@ -27,6 +27,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get selection() { return explorer.filters.selection ? [...explorer.filters.selection.rows] : null; },
     get filters() { return explorer.filters.active.map((c) => c.name); },
     get anchors() { return explorer.anchors.places; },
+    get ways() {
+      const { found, chosen, at, playing } = explorer.paths;
+      return found && { chosen, at, playing, kinds: found.ways.map((w) => w.kind), places: found.ways.find((w) => w.kind === chosen)!.places };
+    },
     get hover() { return explorer.hover; },
     get place() { return explorer.place; },
     get decodes() { return explorer.decodes; },

@@ -153,6 +153,30 @@ export class MapController {
     this.redraw();
   }
 
+  /** Moves the view, and only where it must goes farther off, until these bounds lie free of the panels and of `below`
+   * pixels at the foot. */
+  clear(bounds: Bounds, below: number, margin = 24): void {
+    const { view } = this;
+    const free = this.insets();
+    const inset = { ...free, bottom: Math.max(free.bottom, below) };
+    const [left, top] = view.toScreen(bounds[0], bounds[3]);
+    const [right, bottom] = view.toScreen(bounds[2], bounds[1]);
+    const inside = left >= inset.left && right <= view.width - inset.right && top >= inset.top && bottom <= view.height - inset.bottom;
+    if (inside) return;
+    const room = { left: inset.left + margin, right: inset.right + margin, top: inset.top + margin, bottom: inset.bottom + margin };
+    const whole = view.fitted(bounds, room);
+    const scale = Math.min(whole.scale, view.scale);
+    const to = {
+      scale,
+      cx: (bounds[0] + bounds[2]) / 2 - (room.left - room.right) / 2 / scale,
+      cy: (bounds[1] + bounds[3]) / 2 + (room.top - room.bottom) / 2 / scale,
+    };
+    if (this.still) this.lookFrom(to);
+    else this.flight = { from: [view.cx, view.cy, view.scale], to, at: performance.now() };
+    this.moved();
+    this.redraw();
+  }
+
   pan(dx: number, dy: number): void {
     this.flight = null;
     this.view.pan(dx, dy);

@@ -70,6 +70,8 @@ export class Explorer {
   searching = $state(false);
   /** The drawer's open panel. */
   drawer: string | null = $state(null);
+  /** How much of the map it covers, in pixels. */
+  drawerHeight = $state(0);
   left = $state(true);
   right = $state(true);
   theme: "auto" | "light" | "dark" = $state("auto");

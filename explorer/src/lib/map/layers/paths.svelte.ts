@@ -4,12 +4,15 @@ import { untrack } from "svelte";
 import { KINDS, type Kind } from "../../state/paths.svelte";
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
-import type { View } from "../view";
+import { boundsOf, type View } from "../view";
 
 export const DASHES: Record<Kind, readonly number[]> = { geodesic: [9, 4], density: [10, 3, 2, 3], spherical: [2, 4], linear: [4, 3] };
 
 /** A piece longer than this share of the map is a leap: what lies between is elsewhere in the latent space. */
 const LEAP = 0.12;
+
+/** What stands below the drawer, in pixels. */
+const FOOT = 84;
 
 /** Pieces of a course, and the leaps between them, in screen coordinates. */
 export function pieces(line: readonly (readonly [number, number])[], view: View, span: number): { runs: [number, number][][]; leaps: [number, number][][] } {
@@ -55,7 +58,7 @@ export function paths(explorer: Explorer, map: MapController): void {
       }
       pen.strokeStyle = theme.generated;
       pen.setLineDash([...DASHES[kind]]);
-      pen.lineWidth = bold ? 2.5 : 1.25;
+      pen.lineWidth = bold ? 2.5 : 1.5;
       trace(pen, runs);
       pen.stroke();
       pen.setLineDash([1, 5]);
@@ -80,6 +83,15 @@ export function paths(explorer: Explorer, map: MapController): void {
     const { places } = explorer.anchors;
     const { steps } = explorer.paths;
     if (explorer.ready) untrack(() => explorer.paths.ask(places, steps));
+  });
+
+  // The drawer must not cover the places that one has just marked.
+  $effect(() => {
+    const { found } = explorer.paths;
+    const below = explorer.drawerHeight;
+    if (!found || explorer.drawer !== "paths" || !below) return;
+    const marked = found.ways[0]!;
+    map.clear(boundsOf(Float32Array.from(found.anchors.flatMap((step) => marked.places[step]!))), below + FOOT);
   });
 
   $effect(() => {
