@@ -25,7 +25,7 @@ __all__ = ["FINE", "Routes", "lengths", "resampled", "routes_of"]
 FINE: Final = 65
 """Places on a way between two anchors at which its lengths are measured."""
 
-_CROWD_ROWS: Final = 10_000
+_CROWD_ROWS: Final = 8_000
 _DECODED_ROWS, _LEAST_DECODED, _DECODED_NUMBERS = 2_000, 256, 1 << 21
 _EPSILON: Final = 0.01
 _WAVES, _COARSE, _ITERATIONS = 10, 33, 24
