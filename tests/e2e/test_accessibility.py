@@ -21,9 +21,10 @@ CHECK = """async () => {
 @pytest.mark.parametrize("modality", ["image", "table", "signal"])
 def test_nothing_serious_is_found_in_any_panel(walk, built, modality, theme):
     """With something under the cursor, pinned, filtered and searched for, and every drawer panel open in turn."""
-    _, page = walk(modality, f"#theme={theme}&pin=3", bypass_csp=True)
+    _, page = walk(modality, f"#theme={theme}&pin=3&path=row:3;row:20;at:0.5,0.5", bypass_csp=True)
     page.page.add_script_tag(path=str(ENGINE))
     page.wait("pinned", "the pin")
+    page.wait("ways", "the paths")
     page.page.mouse.move(620, 420)
     page.wait("detail", "what is under the cursor")
     page.page.get_by_test_id("column").first.locator(".name").click()
