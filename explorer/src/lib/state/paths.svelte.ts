@@ -102,17 +102,21 @@ export class Paths implements Part {
   }
 
   /** Step by step. */
-  private pace(step: number, last: number): void {
+  private pace(step: number, last: number, first = true): void {
+    if (!first && this.taken()) return;
     this.show(step);
     if (step === last) this.playing = false;
-    else this.timer = setTimeout(() => this.pace(step + 1, last), STILL);
+    else this.timer = setTimeout(() => this.pace(step + 1, last, false), STILL);
   }
 
   /** Along its course, without a halt. */
   private run(way: Way, from: number, last: number): void {
     const started = performance.now();
     const each = (way.line.length - 1) / last;
+    let first = true;
     const move = (now: number): void => {
+      if (!first && this.taken()) return;
+      first = false;
       const t = Math.min(from + Math.max(now - started, 0) / STEP, last);
       this.at = Math.round(t);
       this.cursor(way.line[Math.round(t * each)]!);
@@ -122,9 +126,17 @@ export class Paths implements Part {
     this.frame = requestAnimationFrame(move);
   }
 
+  /** Whoever moves the cursor while a path is played, or lets go of it, ends it. */
+  private taken(): boolean {
+    if (this.explorer.keyboard) return false;
+    this.stop();
+    return true;
+  }
+
   stop(): void {
+    if (!this.playing) return;
     cancelAnimationFrame(this.frame);
-    if (this.playing) clearTimeout(this.timer);
+    clearTimeout(this.timer);
     this.playing = false;
   }
 

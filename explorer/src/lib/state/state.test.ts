@@ -3,6 +3,7 @@ import type { ColumnInfo } from "../protocol";
 import { Anchors } from "./anchors.svelte";
 import { Columns } from "./columns";
 import { Filters } from "./filters.svelte";
+import { Paths } from "./paths.svelte";
 import { Shown } from "./shown.svelte";
 
 const KIND = { index: 0, name: "kind of thing", categories: ["a", "b|c", "d"] } as unknown as ColumnInfo;
@@ -110,5 +111,38 @@ describe("layers", () => {
     expect(again.has("grid")).toBe(true);
     again.read(new URLSearchParams());
     expect(again.has("grid")).toBe(false);
+  });
+});
+
+describe("paths", () => {
+  const explorer = (paths: unknown) => ({ backend: { paths } }) as never;
+
+  it("the kind and the steps are in the address, unless they are the usual ones", () => {
+    const paths = new Paths(explorer(null));
+    expect(said(paths).toString()).toBe("");
+    paths.read(new URLSearchParams("way=density&steps=21"));
+    expect([paths.chosen, paths.steps]).toEqual(["density", 21]);
+    expect(said(paths).toString()).toBe("way=density&steps=21");
+    paths.read(new URLSearchParams("way=scenic&steps=1000000"));
+    expect([paths.chosen, paths.steps]).toEqual(["geodesic", 11]);
+  });
+
+  it("only the last places are asked for, and one place is no path", async () => {
+    const asked: string[][] = [];
+    const paths = new Paths(explorer((through: string[], steps: number) => {
+      asked.push(through);
+      return through.includes("row:9") ? Promise.reject(new Error("There is no row 9.")) : Promise.resolve({ steps, ways: [] });
+    }));
+    paths.ask(["row:1", "row:2"], 11);
+    paths.ask(["row:1", "row:2", "row:3"], 2);
+    expect(paths.waiting).toBe(true);
+    await new Promise((done) => setTimeout(done, 200));
+    expect(asked).toEqual([["row:1", "row:2", "row:3"]]);
+    expect(paths.found?.steps).toBe(3);
+    paths.ask(["row:1", "row:9"], 11);
+    await new Promise((done) => setTimeout(done, 200));
+    expect([paths.found, paths.failure, paths.waiting]).toEqual([null, "There is no row 9.", false]);
+    paths.ask(["row:1"], 11);
+    expect([paths.found, paths.failure, paths.waiting]).toEqual([null, null, false]);
   });
 });
