@@ -23,9 +23,9 @@ __all__ = ["Sum", "arithmetic"]
 
 @dataclass(frozen=True, eq=False)
 class Sum(Tabular):
-    """A generated place: ``z`` (D,), ``content`` the decode of it in the user's units (one item), ``density_percentile``
-    0..100, and the real rows nearest to it: ``index``, ``distance`` (k,), without the rows that were summed, which
-    usually are the nearest. ``warnings``: what is wrong with it, in sentences."""
+    """A generated place: ``z`` (D,), ``content`` its decode in the user's units (one item), ``density_percentile`` (0 is
+    emptier than every row), and the real rows nearest to it: ``index``, ``distance`` (k,), without the rows that were
+    summed, which usually are the nearest. ``warnings``: what is wrong with it, in sentences."""
 
     formula: str
     z: npt.NDArray[np.float32]
@@ -52,17 +52,16 @@ def arithmetic(
 ) -> Sum:
     """The sum of the places in ``plus`` without those in ``minus``: a - b + c is ``plus=[a, c], minus=[b]``.
 
-    Places are row numbers or latents (D,). Where there is one place more in plus than in minus, the sum is a place among
-    the others (it moves with them); otherwise it depends on where the origin of the latent space happens to lie, and
-    the answer says so. Raises SpaceError for places that are not there.
+    Places are row numbers or latents (D,). With one place more in plus than in minus, the sum is a place among the
+    others (it moves with them); otherwise it depends on where the origin of the latent space happens to lie, and the
+    answer says so. Raises SpaceError for places that are not there.
     """
     listed = list(plus), list(minus)
     if not listed[0]:
         raise SpaceError(f"cannot add places of '{space.name}': plus names none; give one row or place at least.")
-    z = sum(_place(space, p) for p in listed[0]) - sum(
-        (_place(space, p) for p in listed[1]), np.zeros(space.latent_dim)
-    )
-    place = np.asarray(z, np.float32)[None]
+    nothing = np.zeros(space.latent_dim)
+    added, taken = (sum((_place(space, p) for p in places), nothing) for places in listed)
+    place = np.asarray(added - taken, np.float32)[None]
     own = {int(p) % len(space) for p in listed[0] + listed[1] if isinstance(p, (int, np.integer))}
     nearest = space.neighbors(z=place, k=min(k + len(own), len(space)))
     kept = [i for i, row in enumerate(nearest.index[0]) if int(row) not in own][:k]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -176,14 +176,17 @@ def _confounders(tested: HeldOut, effects: SideEffects) -> list[str]:
             continue
         shared = min(alike.m / tested.sizes[0], alike.n / tested.sizes[1])
         if shared < 0.1 and effect.role != "feature":
-            found.append(
-                (0.0, f"A and B hardly share a value of '{effect.name}': the direction may be of that instead.")
+            found.append((0.0, f"A and B hardly share a value of '{effect.name}': the direction may be of that."))
+        elif min(alike.m, alike.n) >= FEW and _much_less(alike, tested.auc, tested.interval[0]):
+            sentence = (
+                f"among rows alike in '{effect.name}' A and B are told apart much less (AUC {figure(alike.auc, 2)} "
+                f"against {figure(tested.auc, 2)}): the direction may be of that."
             )
-        elif min(alike.m, alike.n) >= FEW and alike.auc - 0.5 < (tested.auc - 0.5) / 2:
-            if auc_interval(max(alike.auc, 0.5), alike.m, alike.n)[1] < tested.interval[0]:
-                sentence = (
-                    f"among rows alike in '{effect.name}' A and B are told apart much less (AUC {figure(alike.auc, 2)} "
-                    f"against {figure(tested.auc, 2)}): the direction may be of that instead."
-                )
-                found.append((alike.auc, sentence))
+            found.append((alike.auc, sentence))
     return [sentence for _, sentence in sorted(found)[:2]]
+
+
+def _much_less(alike: Alike, overall: float, lowest: float) -> bool:
+    """Whether less than half of what is above chance is left, and that is no matter of few rows."""
+    left = max(alike.auc, 0.5)
+    return left - 0.5 < (overall - 0.5) / 2 and auc_interval(left, alike.m, alike.n)[1] < lowest

@@ -145,12 +145,11 @@ class Direction(Tabular):
         if self.auc is not None and self.auc_interval is not None:
             held, (least, most) = sum(self.held_out), self.auc_interval
             lines.append(
-                f"held-out AUC {figure(self.auc)} ({figure(least)}-{figure(most)}, n = {held:,}); random pairs of groups "
-                f"{figure(float(self.null.mean()))}, p = {figure(self.p, 2)} ({len(self.null)} pairs)"
+                f"held-out AUC {figure(self.auc)} ({figure(least)}-{figure(most)}, n = {held:,}); random pairs of "
+                f"groups {figure(float(self.null.mean()))}, p = {figure(self.p, 2)} ({len(self.null)} pairs)"
             )
-        lines.append(
-            f"known to within {self.angle:.0f} degrees; step {figure(self.step)} ({figure(low)}-{figure(high)})"
-        )
+        known = f"known to within {self.angle:.0f} degrees" if self.angle < 90 else "not determined by these rows"
+        lines.append(f"{known}; step {figure(self.step)} ({figure(low)}-{figure(high)})")
         return "\n".join([*lines, str(self.effects)])
 
 

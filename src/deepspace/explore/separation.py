@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -29,15 +30,15 @@ def auc(positive: npt.ArrayLike, negative: npt.ArrayLike) -> float:
 
 
 def auc_interval(value: float, m: int, n: int) -> tuple[float, float]:
-    """95 % interval of an AUC of m positive and n negative scores: the values that lie within 1.96 of their own standard
-    errors (Hanley and McNeil's, with equal group sizes inside the brackets) from the one found. Unlike a Wald interval it
-    has a width where every pair is in order. Newcombe 2006, Statistics in Medicine 25:559, method 5.
+    """95 % interval of an AUC of m positive and n negative scores: the values from which the one found lies within 1.96
+    of their own standard errors (Hanley and McNeil's, with equal group sizes inside the brackets). Unlike a Wald
+    interval it has a width where every pair is in order. Newcombe 2006, Statistics in Medicine 25:559, method 5.
     """
     inner = (m + n) / 2 - 1
 
     def beyond(truth: float) -> float:
         brackets = 1 + inner * ((1 - truth) / (2 - truth) + truth / (1 + truth))
-        return abs(value - truth) - Z95 * np.sqrt(truth * (1 - truth) / (m * n) * brackets)
+        return abs(value - truth) - Z95 * math.sqrt(truth * (1 - truth) / (m * n) * brackets)
 
     return _root(beyond, value, 0.0), _root(beyond, value, 1.0)
 
@@ -74,7 +75,7 @@ def auc_within(
 
 
 def means(a: Floats, b: Floats, weights: tuple[Floats, Floats] | None = None, start: Floats | None = None) -> Floats:
-    """The way from the mean of b (n, D) to the mean of a (m, D). weights: one for each row. White 2016, arXiv:1609.04468."""
+    """From the mean of b (n, D) to that of a (m, D). weights: one for each row. White 2016, arXiv:1609.04468."""
     if weights is None:
         return np.asarray(a.mean(0) - b.mean(0))
     return np.asarray(weights[0] @ a / weights[0].sum() - weights[1] @ b / weights[1].sum())
