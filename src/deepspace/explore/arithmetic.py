@@ -23,8 +23,8 @@ __all__ = ["Sum", "arithmetic"]
 
 @dataclass(frozen=True, eq=False)
 class Sum(Tabular):
-    """A generated place: ``z`` (D,), ``content`` its decode in the user's units (one item), ``density_percentile`` (0 is
-    emptier than every row), and the real rows nearest to it: ``index``, ``distance`` (k,), without the rows that were
+    """A generated place: ``z`` (D,), ``content`` its decode in the user's units (one item), ``density_percentile`` (0
+    is the emptiest), and the real rows nearest to it: ``index``, ``distance`` (k,), without the rows that were
     summed, which usually are the nearest. ``warnings``: what is wrong with it, in sentences."""
 
     formula: str
