@@ -69,7 +69,7 @@ def test_a_planted_direction_is_found_within_its_interval(method: str) -> None:
     assert (found.vector <= found.high).all()
 
 
-@pytest.mark.parametrize("shift", [0.3, 1.0, 3.0])
+@pytest.mark.parametrize("shift", [0.3, 3.0])
 def test_the_angle_holds_as_often_as_it_says(shift: float) -> None:
     """95 % nominal, 160 repeats: at least 90 % (three standard errors below), also where noise is large."""
     rng = np.random.default_rng(1)
@@ -80,6 +80,14 @@ def test_the_angle_holds_as_often_as_it_says(shift: float) -> None:
         found = NORMALS["means"](a, b)
         inside.append(degrees(found, true) <= bootstrap(a, b, found, "means", rng).angle)
     assert np.mean(inside) >= 0.9
+
+
+def test_few_rows_are_said_to_be_few_for_a_logistic_normal() -> None:
+    space, _ = planted(120)
+    assert "few for a logistic normal in 5 dimensions" in " ".join(
+        direction(space, {"group": "a"}, method="logistic").warnings
+    )
+    assert direction(space, {"group": "a"}).warnings == ()
 
 
 def test_more_rows_narrow_the_angle() -> None:
@@ -234,7 +242,8 @@ def test_values_are_found_by_type_by_text_and_where_they_are_missing() -> None:
     space.schema = PlainSchema((7,))
     for condition, rows in [
         ({"digit": 1}, [0, 2]), ({"digit": "1"}, [0, 2]), ({"digit": [1, None]}, [0, 2, 4]),
-        ({"wide": True}, [0, 3, 5]), ({"wide": "true"}, [0, 3, 5]), ({"kind": "a", "digit": 1}, [0]), ({"kind": None}, [2]),
+        ({"wide": True}, [0, 3, 5]), ({"wide": "true"}, [0, 3, 5]),
+        ({"kind": "a", "digit": 1}, [0]), ({"kind": None}, [2]),
     ]:  # fmt: skip
         assert direction(space, condition).positive.rows.tolist() == rows, condition
 

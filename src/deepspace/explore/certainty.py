@@ -25,6 +25,7 @@ RESAMPLES = {"means": 400, "logistic": 100}
 _PAIRS = 199
 _WIDE = 30.0
 _CHANCE = 0.05
+_PER_DIMENSION = 20
 
 Floats = npt.NDArray[np.float64]
 
@@ -125,7 +126,9 @@ def bootstrap(a: Floats, b: Floats, found: Floats, method: str, rng: np.random.G
 
     found: (D,), before it is made a unit vector. Noise lengthens a difference of means, so that resamples about it turn
     less than it may itself have been turned; they are therefore laid about ``found`` shortened to its length without
-    noise, |found|^2 - E|error|^2. Where nothing is left the rows do not determine a direction: 180 degrees.
+    noise, |found|^2 - E|error|^2. Where a direction as long as that comes of noise alone in one of twenty resamples, the
+    rows do not determine one: 180 degrees. Of means the angle holds in 90 to 97 % of simulations (n = 40 to 600, 5 to 32
+    dimensions); of logistic normals only from about twenty rows to a dimension on, and fewer are warned of.
     """
     m, n = len(a), len(b)
     weights = [rng.multinomial(k, np.full(k, 1 / k), RESAMPLES[method]).astype(np.float64) for k in (m, n)]
@@ -137,18 +140,20 @@ def bootstrap(a: Floats, b: Floats, found: Floats, method: str, rng: np.random.G
     steps = (weights[0] / m) @ (a @ unit) - (weights[1] / n) @ (b @ unit)
     first, last = np.percentile(steps, [2.5, 97.5])
     errors = draws - found
-    left = found @ found - (errors**2).sum(1).mean()
-    angle = 180.0
-    if min(m, n) > 1 and left > 0:
+    noise, squared = (errors**2).sum(1), float(found @ found)
+    angle, left = 180.0, squared - noise.mean()
+    if min(m, n) > 1 and left > 0 and squared > np.percentile(noise, 95):
         moved = unit * np.sqrt(left) + errors
         cosines = moved @ unit / np.linalg.norm(moved, axis=1)
         angle = float(np.degrees(np.arccos(np.clip(np.percentile(cosines, 5), -1, 1))))
     return Bootstrap(angle, low, high, (float(first), float(last)))
 
 
-def doubts(groups: tuple[Group, Group], angle: float, tested: HeldOut, effects: SideEffects) -> tuple[str, ...]:
+def doubts(
+    groups: tuple[Group, Group], method: str, turned: Bootstrap, tested: HeldOut, effects: SideEffects
+) -> tuple[str, ...]:
     """What is wrong with a direction, the worst first: one sentence each."""
-    found = []
+    found, angle = [], turned.angle
     for name, each in zip("AB", groups, strict=True):
         if len(each) < FEW:
             found.append(f"{name} has only {len(each)} row{'s' * (len(each) > 1)}: what is found may be chance.")
@@ -161,6 +166,12 @@ def doubts(groups: tuple[Group, Group], angle: float, tested: HeldOut, effects: 
         found.append("these rows do not determine a direction: other rows of the same kind may give any other.")
     elif angle > _WIDE:
         found.append(f"the direction is known to within {angle:.0f} degrees only: more rows would narrow it.")
+    few, dimensions = min(map(len, groups)), len(turned.low)
+    if method == "logistic" and angle < 90 and few < _PER_DIMENSION * dimensions:
+        found.append(
+            f"{few} rows are few for a logistic normal in {dimensions} dimensions: the angle is larger than it says; "
+            "method='means' is surer."
+        )
     return (*found, *_confounders(tested, effects))
 
 

@@ -199,7 +199,7 @@ def direction(
         p=tested.p,
         effects=effects,
         change=_change(space, np.concatenate([a[:_DECODED], b[:_DECODED]]), vector * step),
-        warnings=doubts(groups, turned.angle, tested, effects),
+        warnings=doubts(groups, method, turned, tested, effects),
         origin=float(b.mean(0) @ vector),
         space=space,
     )
