@@ -1,0 +1,105 @@
+/** Groups of rows, as the filters and the selection that let them in: named, packed for the server, and as Python. */
+
+import type { ColumnInfo, GroupRequest } from "../protocol";
+import { count, number, plain } from "../words";
+import type { Filter, Filters } from "./filters.svelte";
+
+export interface Group {
+  /** The address of the filters that let the rows in. */
+  spec: string;
+  name: string;
+  /** 1 for a row of the group. */
+  mask: Uint8Array;
+  n: number;
+  columns: string[];
+  /** An expression that names the same rows in a script that has a `space`. */
+  python: string;
+}
+
+/** The rows that count now, as a group; null where all do. */
+export function groupOf(filters: Filters): Group | null {
+  if (!filters.context || !filters.counted) return null;
+  const values = new URLSearchParams();
+  filters.write(values);
+  return {
+    spec: values.toString(),
+    name: nameOf(filters),
+    mask: filters.context.map((out) => 1 - out),
+    n: filters.counted,
+    columns: filters.active.filter((c) => c.group === "column").map((c) => c.name),
+    python: pythonOf(filters),
+  };
+}
+
+/** The address of the rows that have one category. */
+export async function labelled(filters: Filters, info: ColumnInfo, category: number): Promise<Group | null> {
+  const alone = await filters.beside(new URLSearchParams());
+  await alone.by(info, { kind: "categories", codes: new Set([category]) });
+  return groupOf(alone);
+}
+
+/** For the server: one bit a row, the first in the lowest bit of the first byte. */
+export function packed(group: Group): GroupRequest {
+  const bytes = new Uint8Array(Math.ceil(group.mask.length / 8));
+  for (let i = 0; i < group.mask.length; i++) if (group.mask[i]) bytes[i >> 3]! |= 1 << (i & 7);
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
+  return { name: group.name.slice(0, 200), bits: btoa(text), columns: group.columns };
+}
+
+function nameOf(filters: Filters): string {
+  const words = filters.active.map((info) => {
+    const filter = filters.of(info)!;
+    if (filter.kind === "range") {
+      const [low, high] = [filter.low, filter.high].map((v) => (Number.isFinite(v) ? number(v, { date: info.kind === "date" }) : ""));
+      return low && high ? `${plain(info.name)} ${low} to ${high}` : low ? `${plain(info.name)} from ${low}` : `${plain(info.name)} up to ${high}`;
+    }
+    const names = [...filter.codes].map((c) => info.categories![c]!);
+    return `${plain(info.name)} = ${names.length > 3 ? `${names.slice(0, 2).join(" or ")} or ${names.length - 2} more` : names.join(" or ")}`;
+  });
+  const { selection } = filters;
+  if (selection) {
+    const kind = selection.from.split(":")[0];
+    words.push(kind === "rows" ? `${count(selection.rows.length)} chosen rows` : `${kind} of ${count(selection.rows.length)}`);
+  }
+  return words.join(" and ");
+}
+
+const text = JSON.stringify;
+
+function pythonOf(filters: Filters): string {
+  const own = filters.active.filter((c) => c.group === "column");
+  const parts: string[] = [];
+  const sets = own.map((info) => [info, filters.of(info)!] as const);
+  if (sets.length && sets.every(([, f]) => f.kind === "categories")) {
+    const dictionary = sets.map(([info, f]) => {
+      const names = f.kind === "categories" ? [...f.codes].map((c) => text(info.categories![c])) : [];
+      return `${text(info.name)}: ${names.length === 1 ? names[0] : `[${names.join(", ")}]`}`;
+    });
+    if (own.length === filters.active.length && !filters.selection) return `{${dictionary.join(", ")}}`;
+  }
+  if (sets.length) parts.push(`space.rows.select(${text(sets.map(([info, f]) => sql(info, f)).join(" AND "))})`);
+  for (const info of filters.active.filter((c) => c.group !== "column")) {
+    const filter = filters.of(info)!;
+    if (filter.kind !== "range") continue;
+    const values = info.group === "latent" ? `space.latents.mean[:, ${Number(info.name.split(" ").at(-1)) - 1}]` : `space.figures[${text(info.name.toLowerCase().replaceAll(" ", "_"))}]`;
+    const ends = [Number.isFinite(filter.low) ? `(${values} >= ${filter.low})` : "", Number.isFinite(filter.high) ? `(${values} <= ${filter.high})` : ""];
+    parts.push(`np.flatnonzero(${ends.filter(Boolean).join(" & ")})`);
+  }
+  if (filters.selection) {
+    const { from, rows } = filters.selection;
+    const at = from.indexOf(":");
+    const lasso = from.slice(0, at) === "lasso";
+    parts.push(lasso ? `space.map.inside([${from.slice(at + 1).replaceAll(",", ", ")}])` : `[${[...rows].join(", ")}]`);
+  }
+  return parts.reduce((all, part) => `np.intersect1d(${all}, ${part})`);
+}
+
+function sql(info: ColumnInfo, filter: Filter): string {
+  const name = `"${info.name.replaceAll('"', '""')}"`;
+  const quote = (value: string) => `'${value.replaceAll("'", "''")}'`;
+  if (filter.kind === "categories") return `CAST(${name} AS VARCHAR) IN (${[...filter.codes].map((c) => quote(info.categories![c]!)).join(", ")})`;
+  const write = (value: number) => (info.kind === "date" ? quote(new Date(value * 86_400_000).toISOString()) : String(value));
+  const ends = [Number.isFinite(filter.low) ? `${name} >= ${write(filter.low)}` : "", Number.isFinite(filter.high) ? `${name} <= ${write(filter.high)}` : ""];
+  return ends.filter(Boolean).join(" AND ");
+}
