@@ -1,7 +1,8 @@
 /** Groups of rows, as the filters and the selection that let them in: named, packed for the server, and as Python. */
 
-import type { ColumnInfo, GroupRequest } from "../protocol";
+import type { ColumnInfo, GroupRequest, SpaceInfo } from "../protocol";
 import { count, number, plain } from "../words";
+import type { ColourState } from "./colour.svelte";
 import type { Filter, Filters } from "./filters.svelte";
 
 export interface Group {
@@ -31,7 +32,13 @@ export function groupOf(filters: Filters): Group | null {
   };
 }
 
-/** The address of the rows that have one category. */
+/** The column whose categories are groups to start from: what the map is coloured by, else the target. */
+export function labels(explorer: { colour: ColourState; space: SpaceInfo | null }): ColumnInfo | null {
+  const coloured = explorer.colour.info;
+  return coloured?.categories ? coloured : (explorer.space?.columns.find((c) => c.role === "target" && c.categories) ?? null);
+}
+
+/** The rows that have one category. */
 export async function labelled(filters: Filters, info: ColumnInfo, category: number): Promise<Group | null> {
   const alone = await filters.beside(new URLSearchParams());
   await alone.by(info, { kind: "categories", codes: new Set([category]) });
