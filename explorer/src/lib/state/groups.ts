@@ -3,7 +3,8 @@
 import type { ColumnInfo, GroupRequest, SpaceInfo } from "../protocol";
 import { count, number, plain } from "../words";
 import type { ColourState } from "./colour.svelte";
-import type { Filter, Filters } from "./filters.svelte";
+import type { Filters } from "./filters.svelte";
+import { quoted, rowLines } from "./python";
 
 export interface Group {
   /** The address of the filters that let the rows in. */
@@ -13,8 +14,8 @@ export interface Group {
   mask: Uint8Array;
   n: number;
   columns: string[];
-  /** An expression that names the same rows in a script that has a `space`. */
-  python: string;
+  /** Lines that give the rows this name in a script that has a `space`. */
+  python: (name: string) => string[];
 }
 
 /** The rows that count now, as a group; null where all do. */
@@ -22,13 +23,15 @@ export function groupOf(filters: Filters): Group | null {
   if (!filters.context || !filters.counted) return null;
   const values = new URLSearchParams();
   filters.write(values);
+  // Now, since the filters of the page go on changing.
+  const python = pythonOf(filters);
   return {
     spec: values.toString(),
     name: nameOf(filters),
     mask: filters.context.map((out) => 1 - out),
     n: filters.counted,
     columns: filters.active.filter((c) => c.group === "column").map((c) => c.name),
-    python: pythonOf(filters),
+    python: (variable) => python.map((line) => line.replace(/^group =/, `${variable} =`)),
   };
 }
 
@@ -72,41 +75,10 @@ function nameOf(filters: Filters): string {
   return words.join(" and ");
 }
 
-const text = JSON.stringify;
-
-function pythonOf(filters: Filters): string {
-  const own = filters.active.filter((c) => c.group === "column");
-  const parts: string[] = [];
-  const sets = own.map((info) => [info, filters.of(info)!] as const);
-  if (sets.length && sets.every(([, f]) => f.kind === "categories")) {
-    const dictionary = sets.map(([info, f]) => {
-      const names = f.kind === "categories" ? [...f.codes].map((c) => text(info.categories![c])) : [];
-      return `${text(info.name)}: ${names.length === 1 ? names[0] : `[${names.join(", ")}]`}`;
-    });
-    if (own.length === filters.active.length && !filters.selection) return `{${dictionary.join(", ")}}`;
-  }
-  if (sets.length) parts.push(`space.rows.select(${text(sets.map(([info, f]) => sql(info, f)).join(" AND "))})`);
-  for (const info of filters.active.filter((c) => c.group !== "column")) {
-    const filter = filters.of(info)!;
-    if (filter.kind !== "range") continue;
-    const values = info.group === "latent" ? `space.latents.mean[:, ${Number(info.name.split(" ").at(-1)) - 1}]` : `space.figures[${text(info.name.toLowerCase().replaceAll(" ", "_"))}]`;
-    const ends = [Number.isFinite(filter.low) ? `(${values} >= ${filter.low})` : "", Number.isFinite(filter.high) ? `(${values} <= ${filter.high})` : ""];
-    parts.push(`np.flatnonzero(${ends.filter(Boolean).join(" & ")})`);
-  }
-  if (filters.selection) {
-    const { from, rows } = filters.selection;
-    const at = from.indexOf(":");
-    const lasso = from.slice(0, at) === "lasso";
-    parts.push(lasso ? `space.map.inside([${from.slice(at + 1).replaceAll(",", ", ")}])` : `[${[...rows].join(", ")}]`);
-  }
-  return parts.reduce((all, part) => `np.intersect1d(${all}, ${part})`);
-}
-
-function sql(info: ColumnInfo, filter: Filter): string {
-  const name = `"${info.name.replaceAll('"', '""')}"`;
-  const quote = (value: string) => `'${value.replaceAll("'", "''")}'`;
-  if (filter.kind === "categories") return `CAST(${name} AS VARCHAR) IN (${[...filter.codes].map((c) => quote(info.categories![c]!)).join(", ")})`;
-  const write = (value: number) => (info.kind === "date" ? quote(new Date(value * 86_400_000).toISOString()) : String(value));
-  const ends = [Number.isFinite(filter.low) ? `${name} >= ${write(filter.low)}` : "", Number.isFinite(filter.high) ? `${name} <= ${write(filter.high)}` : ""];
-  return ends.filter(Boolean).join(" AND ");
+/** Categories of one column as they are, everything else by way of `rows`. */
+function pythonOf(filters: Filters): string[] {
+  const [info] = filters.active;
+  if (filters.active.length !== 1 || filters.selection || !info?.categories) return [...rowLines(filters), "group = rows"];
+  const names = [...filters.codes(info)].map((c) => quoted(info.categories![c]!));
+  return [`group = {${quoted(info.name)}: ${names.length === 1 ? names[0] : `[${names.join(", ")}]`}}`];
 }
