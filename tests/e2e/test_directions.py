@@ -196,7 +196,7 @@ def test_groups_that_overlap_are_refused_in_a_sentence(walk):
 
 def nearest(sums):
     """Numbers of the real rows that are offered, in order."""
-    buttons = sums.locator("button[title^='row ']").evaluate_all("all => all.map(b => b.title)")
+    buttons = sums.locator(".near button").evaluate_all("all => all.map(b => b.title)")
     return [int(re.search(r"row ([\d,]+)", label)[1].replace(",", "")) for label in buttons]
 
 
