@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.e2e.conftest import MODALITIES, until
+from tests.e2e.test_accessibility import CHECK, ENGINE
 
 
 def target(space):
@@ -230,3 +231,18 @@ def test_the_fixture_has_directions_too(serve, browse, spaces):
     page.page.get_by_test_id("suggested").first.click()
     found(page)
     until(lambda: page.page.get_by_test_id("walk").get_by_test_id("frame").count() == 7, "the walk")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("modality", ["image", "table"])
+def test_nothing_serious_is_found_with_a_direction_open(walk, spaces, modality, theme):
+    """Groups, verdict, walk, histogram, columns and a sum, all at once."""
+    space = spaces(modality)
+    one, other = labels(space)[:2]
+    more = {"theme": theme, "path": "row:3;row:10;row:31"}
+    _, page = walk(modality, address(space, one, other, **more), bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    found(page)
+    until(lambda: page.page.get_by_test_id("walk").count() and page.page.get_by_test_id("sum").count(), "all of it")
+    wrong = page.page.evaluate(CHECK)
+    assert not wrong, "\n".join(wrong)
