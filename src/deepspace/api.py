@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Factors, Paths, Traversal
+    from deepspace.explore import Direction, Factors, Paths, Sum, Traversal
     from deepspace.explore import Path as Walk
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
@@ -63,6 +63,20 @@ class Space(BaseSpace):
         from deepspace.explore import paths
 
         return paths(self, *through, steps=steps)
+
+    def direction(
+        self, positive: Any, negative: Any = None, *, method: Literal["means", "logistic"] = "means", seed: int = 0
+    ) -> Direction:
+        """From one group of rows (else the rest) to another: numbers, a mask, {column: value} or an SQL condition."""
+        from deepspace.explore import direction
+
+        return direction(self, positive, negative, method=method, seed=seed)
+
+    def arithmetic(self, plus: Sequence[Any], minus: Sequence[Any] = (), *, k: int = 8) -> Sum:
+        """a - b + c of places (row numbers or latents): its decode and the k real rows nearest to it."""
+        from deepspace.explore import arithmetic
+
+        return arithmetic(self, plus, minus, k=k)
 
     def measure(self, names: Sequence[str] | None = None) -> Measures:
         """How good the space is, on the rows that training did not see."""

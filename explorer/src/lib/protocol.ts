@@ -17,6 +17,10 @@ export type Factor = wire.FactorInfo;
 export type Factors = wire.FactorsInfo;
 export type Change = wire.Change;
 export type Found = wire.FoundRows;
+export type Direction = wire.DirectionInfo;
+export type DirectionRequest = wire.DirectionRequest;
+export type GroupRequest = wire.GroupRequest;
+export type SideEffect = wire.EffectInfo;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {
@@ -37,6 +41,10 @@ export type Item = Read<wire.Item, "real" | "reconstruction">;
 export type Film = Read<wire.Film, "contents">;
 export type Way = Read<wire.Way, "contents">;
 export type Ways = Omit<wire.Ways, "ways"> & { ways: Way[] };
+export type DirectionFilm = Read<wire.DirectionFilm, "contents">;
+/** Generated places in turn, whatever moved them. */
+export type Frames = Omit<Film, "factor" | "row">;
+export type Sum = Read<wire.SumInfo, "content">;
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -92,9 +100,9 @@ export function readItem(raw: unknown): Item {
   };
 }
 
-export function readFilm(raw: unknown): Film {
+export function readFilm<T extends Frames = Film>(raw: unknown): T {
   const film = raw as Wire;
-  return { ...(film as unknown as Film), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
+  return { ...(film as unknown as T), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
 }
 
 export function readWays(raw: unknown): Ways {

@@ -31,6 +31,8 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       const { found, chosen, at, playing } = explorer.paths;
       return found && { chosen, at, playing, kinds: found.ways.map((w) => w.kind), places: found.ways.find((w) => w.kind === chosen)!.places };
     },
+    get direction() { return explorer.directions.found; },
+    get projection() { return explorer.directions.scores && [...explorer.directions.scores]; },
     get hover() { return explorer.hover; },
     get place() { return explorer.place; },
     get decodes() { return explorer.decodes; },

@@ -65,6 +65,60 @@ export interface Difference {
   real: string;
 }
 
+/** A place moved along a direction; ``values``: amounts, 1 is the way from the average of B to that of A. */
+export interface DirectionFilm {
+  values: number[];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+  start: string;
+}
+
+/** A direction and how sure it is, as ``deepspace.explore.Direction``; ``null``: mean AUC of ``pairs`` random pairs of groups. */
+export interface DirectionInfo {
+  id: string;
+  positive: GroupInfo;
+  negative: GroupInfo;
+  method: "means" | "logistic";
+  angle: number;
+  step: number;
+  stepInterval: [number, number];
+  auc: number | null;
+  aucInterval: [number, number] | null;
+  heldOut: number;
+  null: number | null;
+  pairs: number;
+  p: number | null;
+  effects: EffectInfo[];
+  effectsN: number;
+  warnings: string[];
+}
+
+/** From ``negative`` (all other rows, where it is null) to ``positive``. */
+export interface DirectionRequest {
+  positive: GroupRequest;
+  negative: GroupRequest | null;
+  method: "means" | "logistic";
+}
+
+/** A column that goes with the direction, as ``deepspace.explore.SideEffect``. */
+export interface EffectInfo {
+  name: string;
+  kind: string;
+  role: string;
+  strength: number;
+  p: number;
+  q: number;
+  n: number;
+  toward: string;
+  away: string;
+  within: number | null;
+  defines: boolean;
+  moves: boolean;
+}
+
 /** Sent as text to a live connection whose message could not be served. */
 export interface ErrorMessage {
   type: "error";
@@ -94,16 +148,16 @@ export interface FieldShape {
   unit: string | null;
 }
 
-/** One dimension moved in equal steps from ``row`` (or the mean): where it was, what it decodes to, where that lies on the map, the nearest real row, and how crowded it is there. */
+/** One dimension moved in equal steps from ``row`` (or the mean). */
 export interface Film {
-  factor: number;
-  row: number | null;
   values: number[];
   contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
   places: [number, number][];
   nearest: number[];
   densityPercentiles: (number | null)[];
   changes: Change[] | null;
+  factor: number;
+  row: number | null;
 }
 
 /** A row, and the cell in which the text was found; both empty where it was the row's number. */
@@ -119,6 +173,30 @@ export interface FoundRows {
   count: number;
   first: FoundRow[];
   where: string;
+}
+
+/** Generated places in turn: how far each was moved, what it decodes to, where that lies on the map, the nearest real row, and how crowded it is there. */
+export interface Frames {
+  values: number[];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+}
+
+/** A group, the rows that were used of it and how many it has. */
+export interface GroupInfo {
+  name: string;
+  n: number;
+  total: number;
+}
+
+/** Rows by name: one bit a row in base64, the first in the lowest bit of the first byte; ``columns``: those that the rows were chosen by. */
+export interface GroupRequest {
+  name: string;
+  bits: string;
+  columns: string[];
 }
 
 export interface ImageContent {
@@ -251,6 +329,17 @@ export interface SpriteInfo {
 
 export interface StopRequest {
   type: "stop";
+}
+
+/** A sum of places, generated: where it lies on the map and the real rows nearest to it, without those summed. */
+export interface SumInfo {
+  formula: string;
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  x: number;
+  y: number;
+  densityPercentile: number | null;
+  neighbours: NeighbourInfo[];
+  warnings: string[];
 }
 
 export interface TableContent {

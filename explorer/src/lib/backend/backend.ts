@@ -1,6 +1,8 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Ways } from "../protocol";
+import type {
+  ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Sum, Ways,
+} from "../protocol";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -36,6 +38,14 @@ export interface Backend {
   paths(through: readonly string[], steps: number, signal?: AbortSignal): Promise<Ways>;
   /** Address of one of them as a file. */
   pathFile(through: readonly string[], steps: number, kind: string, form: "gif" | "png" | "csv"): string;
+  /** The way from one group of rows to another. */
+  direction(asked: DirectionRequest, signal?: AbortSignal): Promise<Direction>;
+  /** A place (`row:12`, `at:x,y`, `mean`) moved along a direction. */
+  directionFilm(id: string, start: string, signal?: AbortSignal): Promise<DirectionFilm>;
+  /** How far along a direction every row lies. */
+  directionScores(id: string): Promise<Float32Array>;
+  /** a - b + c of places. */
+  sum(plus: readonly string[], minus: readonly string[], signal?: AbortSignal): Promise<Sum>;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Rows in which a text is written, or whose number it is: how many, and the first of them. */

@@ -1,8 +1,9 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Item, Session, SpaceInfo, Way, Ways } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
+import { MadeDirections } from "./fixture-directions";
 
 const KINDS = 6;
 const SIDE = 16;
@@ -128,7 +129,10 @@ export class FixtureBackend implements Backend {
   async film(factor: number, row: number | null): Promise<Film> {
     const [x, y] = row === null ? [0, 0] : [this.places[2 * row]!, this.places[2 * row + 1]!];
     const values = [-2, -1.3, -0.7, 0, 0.7, 1.3, 2];
-    const places = values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]));
+    return { factor, row, ...this.frames(values, values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]))) };
+  }
+
+  private frames(values: number[], places: [number, number][]): Omit<Film, "factor" | "row"> {
     const contents = places.map(([a, b]) => this.at(a, b));
     const texts = (name: string) => contents.map((c) => (c.kind === "table" ? c.fields.find((f) => f.name === name)!.value : ""));
     const changes = this.modality !== "table" ? null : [
@@ -136,7 +140,24 @@ export class FixtureBackend implements Backend {
       { name: "housing", kind: "categorical", texts: texts("housing"), numbers: null },
     ];
     const nearest = places.map(([a, b]) => this.near(a, b, 1)[0]!.index);
-    return { factor, row, values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
+    return { values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
+  }
+
+  private readonly made = new MadeDirections(() => this.places);
+
+  async direction(asked: DirectionRequest): Promise<Direction> { return this.made.find(asked); }
+
+  async directionScores(id: string): Promise<Float32Array> { return this.made.scores(id); }
+
+  async directionFilm(id: string, start: string): Promise<DirectionFilm> {
+    const { values, places } = this.made.walk(id, start);
+    return { start, ...this.frames(values, places) };
+  }
+
+  async sum(plus: readonly string[], minus: readonly string[]): Promise<Sum> {
+    const [x, y] = this.made.sum(plus, minus);
+    const formula = [...plus.slice(0, 1), ...minus.map((p) => `- ${p}`), ...plus.slice(1).map((p) => `+ ${p}`)].join(" ");
+    return { formula, content: this.at(x, y), x, y, densityPercentile: 41, neighbours: this.near(x, y, 8), warnings: [] };
   }
 
   async paths(through: readonly string[], steps: number): Promise<Ways> {

@@ -1,6 +1,9 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFilm, readFrame, readItem, readWays, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
+import {
+  readContent, readFilm, readFrame, readItem, readWays,
+  type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Session, type SpaceInfo, type Sum,
+} from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 
 const SLOWEST_RETRY = 8000;
@@ -77,6 +80,25 @@ export class HttpBackend implements Backend {
 
   pathFile(through: readonly string[], steps: number, kind: string, form: string): string {
     return `${this.base}api/paths/${kind}.${form}?${walked(through, steps)}`;
+  }
+
+  async direction(asked: DirectionRequest, signal?: AbortSignal): Promise<Direction> {
+    const how = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
+    return (await (await ask(`${this.base}api/directions`, signal ? { ...how, signal } : how)).json()) as Direction;
+  }
+
+  async directionFilm(id: string, start: string, signal?: AbortSignal) {
+    return readFilm<DirectionFilm>(await json(`${this.base}api/directions/${id}/film?start=${encodeURIComponent(start)}`, signal));
+  }
+
+  async directionScores(id: string): Promise<Float32Array> {
+    return new Float32Array(await (await get(`${this.base}api/directions/${id}/scores.f32`)).arrayBuffer());
+  }
+
+  async sum(plus: readonly string[], minus: readonly string[], signal?: AbortSignal): Promise<Sum> {
+    const asked = new URLSearchParams([...plus.map((p) => ["plus", p]), ...minus.map((p) => ["minus", p])]);
+    const sum = await json<Sum>(`${this.base}api/sum?${asked}`, signal);
+    return { ...sum, content: readContent(sum.content) };
   }
 
   async cells(x: number, y: number, step: number, columns: number, rows: number) {

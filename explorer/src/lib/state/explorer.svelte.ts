@@ -9,6 +9,7 @@ import { Anchors, type Anchor } from "./anchors.svelte";
 import { ColourState } from "./colour.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
+import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
 import { Paths } from "./paths.svelte";
 import { Shown } from "./shown.svelte";
@@ -87,6 +88,7 @@ export class Explorer {
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
   readonly paths: Paths;
   readonly shown = new Shown();
+  readonly directions: Directions;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly decoding: Decoding;
@@ -102,8 +104,9 @@ export class Explorer {
     this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
     this.paths = new Paths(this);
+    this.directions = new Directions(this);
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
+    this.address = new Address([this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.decoding = new Decoding(
       (id, x, y, detail) => this.live?.decode(id, x, y, detail),

@@ -28,8 +28,13 @@ function bounds(name: string, [low, high]: [number, number]): string[] {
   ];
 }
 
-/** Lines that leave the rows that count in `rows`. */
+/** Lines that leave the rows that count in `rows`, and show them. */
 export function rowsInPython(filters: Filters): string[] {
+  return ["import numpy as np", "", ...rowLines(filters), "print(space.rows.table(indices=rows).to_pandas())"];
+}
+
+/** Lines that leave the rows that count in `rows`; they need `np`. */
+export function rowLines(filters: Filters): string[] {
   const conditions: string[] = [];
   const lines: string[] = [];
   for (const info of filters.active) {
@@ -42,7 +47,7 @@ export function rowsInPython(filters: Filters): string[] {
   }
   if (filters.selection) lines.push(...selected(filters.selection.from, filters.selection.rows));
   lines.unshift(`rows = space.rows.select(${quoted(conditions.join(" AND ") || "true")})`);
-  return ["import numpy as np", "", ...lines, "print(space.rows.table(indices=rows).to_pandas())"];
+  return lines;
 }
 
 const keep = (others: string): string => `rows = np.intersect1d(rows, ${others})`;

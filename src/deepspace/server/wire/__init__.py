@@ -6,7 +6,16 @@ The page's types are generated from these: `make wire` writes ``explorer/src/lib
 from __future__ import annotations
 
 from deepspace.server.wire.base import Sparse, Wire, frame
-from deepspace.server.wire.factors import Change, FactorInfo, FactorsInfo, Film
+from deepspace.server.wire.directions import (
+    DirectionFilm,
+    DirectionInfo,
+    DirectionRequest,
+    EffectInfo,
+    GroupInfo,
+    GroupRequest,
+    SumInfo,
+)
+from deepspace.server.wire.factors import Change, FactorInfo, FactorsInfo, Film, Frames
 from deepspace.server.wire.items import (
     Cells,
     CellText,
@@ -47,6 +56,10 @@ __all__ = [
     "DecodeRequest",
     "Decoded",
     "Difference",
+    "DirectionFilm",
+    "DirectionInfo",
+    "DirectionRequest",
+    "EffectInfo",
     "ErrorMessage",
     "FactorInfo",
     "FactorsInfo",
@@ -54,6 +67,9 @@ __all__ = [
     "Film",
     "FoundRow",
     "FoundRows",
+    "Frames",
+    "GroupInfo",
+    "GroupRequest",
     "ImageContent",
     "ImageShape",
     "Item",
@@ -71,6 +87,7 @@ __all__ = [
     "Sparse",
     "SpriteInfo",
     "StopRequest",
+    "SumInfo",
     "TableContent",
     "TableShape",
     "VectorContent",
