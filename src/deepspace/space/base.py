@@ -241,7 +241,8 @@ class BaseSpace:
     # Where things are
 
     def neighbors(self, x: Any = None, *, z: Any = None, k: int = 10) -> Neighbours:
-        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means.
+        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means (each
+        dimension weighed as the model asks: principal components by their variance).
 
         Exact for up to 100,000 rows, and for a few queries up to 1,000,000; beyond, by an index whose measured recall
         the answer carries. A row of the space is its own nearest neighbour.
@@ -274,7 +275,8 @@ class BaseSpace:
 
     @cached_property
     def _index(self) -> Index:
-        return Index(self.latents.mean)
+        weights = self.manifest.get("neighbours", {}).get("weights")
+        return Index(self.latents.mean, weights=None if weights is None else np.asarray(weights, np.float32))
 
     @cached_property
     def _density(self) -> Density:
