@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -314,7 +314,7 @@ class BaseSpace:
         """Let go of open files. Arrays taken from the space stay valid."""
         self.rows.close()
 
-    def __enter__(self) -> BaseSpace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

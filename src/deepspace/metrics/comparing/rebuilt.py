@@ -84,6 +84,12 @@ def by_class(labels: npt.NDArray[Any] | None, a: Floats, b: Floats) -> list[Gap]
     return [g for g in found if g is not None]
 
 
+def rows_for_curves(space: BaseSpace, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """An even spread of the rows, where decoding all of them again and again would take long."""
+    values = _DIMS * int(np.prod(space.schema.shape))
+    return spread(rows, int(np.clip(_VALUES / values, *_CURVE_ROWS)))
+
+
 def curve(space: BaseSpace, rows: npt.NDArray[np.int64], training: npt.NDArray[np.int64], tell: Any = None) -> Curve:
     """Errors with the d strongest dimensions of ``space``, for d from 1 to all of them.
 
