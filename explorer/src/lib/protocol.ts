@@ -17,6 +17,8 @@ export type Factor = wire.FactorInfo;
 export type Factors = wire.FactorsInfo;
 export type Change = wire.Change;
 export type Found = wire.FoundRows;
+export type Comparing = wire.Comparing;
+export type Compared = wire.Compared;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {
@@ -37,6 +39,8 @@ export type Item = Read<wire.Item, "real" | "reconstruction">;
 export type Film = Read<wire.Film, "contents">;
 export type Way = Read<wire.Way, "contents">;
 export type Ways = Omit<wire.Ways, "ways"> & { ways: Way[] };
+export type ComparedItem = Omit<Read<wire.ComparedItem, "real">, "rebuilt"> & { rebuilt: [Content, Content] };
+export type Beside = Read<wire.Beside, "content">;
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -100,6 +104,12 @@ export function readFilm(raw: unknown): Film {
 export function readWays(raw: unknown): Ways {
   const found = raw as wire.Ways;
   return { ...found, ways: found.ways.map((way) => ({ ...way, contents: way.contents.map((c) => readContent(c)) })) };
+}
+
+export function readCompared(raw: unknown): ComparedItem {
+  const item = raw as Wire;
+  const [a, b] = item.rebuilt as [unknown, unknown];
+  return { ...(item as unknown as ComparedItem), real: readContent(item.real), rebuilt: [readContent(a), readContent(b)] };
 }
 
 export type Frame = { type: "decoded"; decoded: Decoded } | { type: "preview"; preview: Preview };

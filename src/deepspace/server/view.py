@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.server.columns import Columns
+from deepspace.server.comparing import Comparisons
 from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.sprites import Sprites
@@ -45,6 +46,7 @@ class View:
         self.columns = Columns(space)
         self.films = Films(self.items)
         self.walks = Walks(self.films)
+        self.comparisons = Comparisons(self.items)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
         stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()

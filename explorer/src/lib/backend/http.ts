@@ -2,6 +2,7 @@
 
 import { readContent, readFilm, readFrame, readItem, readWays, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
+import { HttpComparisons } from "./comparisons";
 
 const SLOWEST_RETRY = 8000;
 
@@ -35,7 +36,11 @@ async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 export class HttpBackend implements Backend {
-  constructor(private readonly base = "") {}
+  readonly comparisons: HttpComparisons;
+
+  constructor(private readonly base = "") {
+    this.comparisons = new HttpComparisons(base, ask);
+  }
 
   session(): Promise<Session> {
     return json<Session>(`${this.base}api/session`);

@@ -2,6 +2,7 @@
 
 import type { Component } from "svelte";
 import type { Explorer } from "../state/explorer.svelte";
+import ComparePanel from "./ComparePanel.svelte";
 import FactorsPanel from "./FactorsPanel.svelte";
 import HealthPanel from "./HealthPanel.svelte";
 import PathsPanel from "./PathsPanel.svelte";
@@ -16,5 +17,6 @@ export interface DrawerPanel {
 export const PANELS: DrawerPanel[] = [
   { id: "factors", title: "Factors", says: "What each latent dimension does", component: FactorsPanel },
   { id: "paths", title: "Paths", says: "Ways from one place to another", component: PathsPanel },
+  { id: "compare", title: "Compare", says: "The model beside principal components of the same rows", component: ComparePanel },
   { id: "health", title: "Health", says: "What is wrong, and every figure measured", component: HealthPanel },
 ];

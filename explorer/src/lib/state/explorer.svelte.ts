@@ -1,12 +1,14 @@
 /** The page's state: one object that the panels read and the map writes. */
 
 import type { Backend, Live } from "../backend/backend";
+import type { MapController } from "../map/controller";
 import { GridIndex } from "../map/grid";
 import { select } from "../map/lasso";
 import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
 import { Address, type Part } from "./address.svelte";
 import { Anchors, type Anchor } from "./anchors.svelte";
 import { ColourState } from "./colour.svelte";
+import { CompareState } from "./compare.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
 import { Filters } from "./filters.svelte";
@@ -87,6 +89,9 @@ export class Explorer {
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
   readonly paths: Paths;
   readonly shown = new Shown();
+  readonly compare: CompareState;
+  /** The second map, while it is in sight. */
+  besideMap: MapController | null = null;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly decoding: Decoding;
@@ -102,6 +107,8 @@ export class Explorer {
     this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
     this.paths = new Paths(this);
+    this.compare = new CompareState(backend.comparisons);
+    this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     const { frame, looked, marked } = parts(this);
     this.address = new Address([this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
@@ -232,6 +239,19 @@ export class Explorer {
     const corners = outline.map((v) => Number(v.toPrecision(5)));
     const rows = select(this.grid, corners);
     this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}` } : null;
+  }
+
+  /** The rows inside an outline on the second map. */
+  async lassoBeside(outline: readonly number[]): Promise<void> {
+    this.tool = "pan";
+    const corners = outline.map((v) => Number(v.toPrecision(5)));
+    const rows = await this.compare.inside(corners);
+    this.filters.selection = rows?.length ? { rows, from: `beside:${corners.join(",")}` } : null;
+  }
+
+  /** Whether a second map stands beside the first. */
+  get besides(): boolean {
+    return this.drawer === "compare" && this.compare.ready;
   }
 
   /** The place of the cursor joins the anchors; where there are none, the pinned item goes before it. */

@@ -104,14 +104,15 @@ class Comparison(Tabular):
         gap, (a, b) = self.overall, self.labels
         rows = "rows" if self.seen else "held-out rows"
         both = f"error {figure(gap.a)} against {figure(gap.b)}"
-        sure = f"n = {gap.n:,}; {self.unit}"
+        unit = self.unit.partition(":")[0]
+        sure = f"n = {gap.n:,}; {unit}"
         if gap.interval is not None:
             low, high = sorted(abs(v) for v in gap.interval)
             sure = f"a difference of {figure(abs(gap.difference))} [{figure(low)}, {figure(high)}], {sure}"
         at = f"{self.dims[0]} dimensions" + (f" against {self.dims[1]}" if self.dims[0] != self.dims[1] else "")
         if not gap.winner:
             return _sentence(f"{a} and {b} rebuild {rows} equally well at {at}, as far as these rows can tell: {both} "
-                             f"(n = {gap.n:,}; {self.unit}).")  # fmt: skip
+                             f"(n = {gap.n:,}; {unit}).")  # fmt: skip
         if gap.winner == "a":
             return _sentence(f"{a} rebuilds {rows} better than {b} at {at}: {both} ({sure}).")
         return _sentence(f"{a} rebuilds {rows} worse than {b} at {at}: {both} ({sure}).")
