@@ -9,6 +9,7 @@ import pytest
 
 from deepspace.metrics import sides
 from tests.e2e.conftest import MODALITIES, until
+from tests.e2e.test_accessibility import CHECK, ENGINE
 
 
 def compared(walk, modality, suffix="", **options):
@@ -40,7 +41,7 @@ def pixels(canvas):
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_it_says_first_which_is_better_and_draws_the_errors(walk, modality):
+def test_it_says_first_which_is_better_and_draws_the_errors(walk, modality, monkeypatch, capsys):
     space, twin, page = compared(walk, modality)
     own = space.compare(twin)
     assert page.words("headline") == own.sentence
@@ -56,8 +57,11 @@ def test_it_says_first_which_is_better_and_draws_the_errors(walk, modality):
     assert slope < 0
     np.testing.assert_allclose(heights, slope * errors + level, atol=0.11)
     assert np.abs(heights - heights[0]).max() > 20
-    python = page.page.get_by_test_id("python").get_attribute("data-text")
-    assert "space.compare(twin)" in python
+    python = page.page.get_by_test_id("drawer").get_by_test_id("python").get_attribute("data-text")
+    monkeypatch.chdir(space.folder.parent)
+    capsys.readouterr()
+    exec(python, {})
+    assert capsys.readouterr().out.startswith(own.sentence)
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -71,7 +75,7 @@ def test_a_pinned_item_is_rebuilt_by_both_with_its_neighbours(walk, modality):
     expected = [float(s.figures["reconstruction_error"][12]) for s in (space, twin)]
     np.testing.assert_allclose(item["errors"], expected, rtol=1e-5)
     shown = page.page.get_by_test_id("neighbours")
-    thumbs = shown.get_by_role("button", name=re.compile("^pin row"))
+    thumbs = shown.get_by_role("button")
     until(lambda: thumbs.count() == 20 - len(own.both), "the neighbours")
     words = page.words("neighbours")
     assert f"in both {len(own.both)}" in words
@@ -161,3 +165,12 @@ def test_it_fits_a_phone(walk):
     assert box["height"] >= 120
     assert box["y"] + box["height"] <= drawer["y"] + 1
     assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_nothing_serious_stands_in_the_way_of_anyone(walk, modality, theme):
+    page = compared(walk, modality, f"&pin=12&theme={theme}", bypass_csp=True)[2]
+    until(lambda: (page.ask("compared") or {}).get("index") == 12, "the item")
+    page.page.add_script_tag(path=str(ENGINE))
+    assert page.page.evaluate(CHECK) == []
