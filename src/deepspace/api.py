@@ -104,11 +104,21 @@ class Space(BaseSpace):
         written: Path = report.report(self, Path(file))  # type: ignore[attr-defined, unused-ignore]
         return written
 
-    def explore(self, *, host: str = "127.0.0.1", port: int | None = None, open_browser: bool = True) -> None:
-        """Serve the page of this space until Ctrl-C, and open it in a browser."""
+    def explore(
+        self,
+        *,
+        beside: Space | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        open_browser: bool = True,
+    ) -> None:
+        """Serve the page of this space until Ctrl-C, and open it in a browser.
+
+        beside: another space of the same rows to compare it with there, instead of its principal components.
+        """
         from deepspace.server import Session, serve
 
-        serve(Session(self.name, space=self), host=host, port=port, open_browser=open_browser)
+        serve(Session(self.name, space=self, beside=beside), host=host, port=port, open_browser=open_browser)
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Space:
         """Copy the space to ``path``, whole or not at all, and open it there. An existing space there is replaced."""

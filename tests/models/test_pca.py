@@ -122,6 +122,21 @@ def test_a_table_is_rebuilt_from_the_components_of_its_coordinates(dims: int) ->
     assert not np.isnan(found).any()
 
 
+def test_what_it_expects_is_linear_and_a_sure_category_is_one_away_from_another() -> None:
+    x = table()
+    x = x[~np.isnan(x).any(1)]
+    model = solved(x, TABLE, 7)
+    with torch.no_grad():
+        z = model.encode(torch.from_numpy(x)).mean
+        found = model.expected(z)
+        middle = model.expected((z[:1] + z[1:2]) / 2)
+    torch.testing.assert_close(middle, (found[:1] + found[1:2]) / 2, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found[:, 0], torch.from_numpy(x[:, 0]), atol=1e-3, rtol=0)
+    one, other = (int(np.flatnonzero(x[:, 1] == k)[0]) for k in (0, 2))
+    assert float(torch.linalg.vector_norm(found[one, 1:4] - found[other, 1:4])) == pytest.approx(1, abs=1e-3)
+    torch.testing.assert_close(found[:, 4] * 3, torch.from_numpy(x[:, 2]), atol=1e-3, rtol=0)
+
+
 def test_all_components_of_a_whole_table_give_it_back() -> None:
     x = table()
     x = x[~np.isnan(x).any(1)]

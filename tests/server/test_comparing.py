@@ -142,3 +142,21 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path, running: Callable[..., 
     state = ended(http)
     assert state["state"] == "failed"
     assert "principal components itself" in state["error"]
+
+
+def test_a_space_of_the_users_own_stands_beside(tmp_path: Path, running: Callable[..., Any]) -> None:
+    data, reading = raw("vector")
+    space = fit("vector", tmp_path, epochs=1)
+    training = ds.TrainConfig(threads=1, validation_fraction=0.2)
+    other = ds.fit(data, path=tmp_path / "other.space", model=ds.VAE(latent_dim=3), training=training, **reading)
+    http = running(Session(space.name, space=space, beside=other)).http
+    assert http.get("/api/compare").json()["kept"]
+    http.post("/api/compare")
+    found = ended(http)["found"]
+    assert found["names"] == ["vector", "other"]
+    assert found["dims"] == [space.latent_dim, 3]
+    assert not (tmp_path / "vector.pca.space").exists()
+    _check_item(http, space, other)
+    shorter = ds.fit(data[:-1], path=tmp_path / "shorter.space", model=ds.PCA(latent_dim=2), **reading)
+    with pytest.raises(ds.DeepspaceError, match="they have 200 and 199 rows"):
+        Session(space.name, space=space, beside=shorter)

@@ -47,7 +47,7 @@ class Coordinates(nn.Module):
         if self.layout.modality != "table":
             x = (u + self.shift).reshape(-1, *self.layout.shape)
             return (x * self.unit).clamp(0, 255) if self.layout.modality == "image" else x
-        raw = torch.where(self.factor > 0, u / self.factor, 0.0) + self.shift
+        raw = self._unweighed(u)
         x = raw.new_zeros(len(u), self.layout.size)
         for column, size in enumerate(self.layout.cardinalities):
             own = torch.nonzero(self.columns == column).flatten()
@@ -58,6 +58,18 @@ class Coordinates(nn.Module):
             else:
                 x[:, column] = codes[raw[:, own].argmax(1)]
         return x
+
+    def smooth(self, u: Tensor) -> Tensor:
+        """(B, W) -> (B, W): as ``back``, in numbers that never jump: ordered codes from 0 to 1, and the share of each
+        category, scaled so that from surely one to surely another is 1 away."""
+        if self.layout.modality != "table":
+            return (u + self.shift) * self.unit
+        sizes = u.new_tensor(self.layout.cardinalities).index_select(0, self.columns)
+        last = torch.where((self.codes < 0) & (sizes > 1), sizes - 1, 1.0)
+        return self._unweighed(u) * torch.where(self.codes < 0, 1 / last, 0.5**0.5)
+
+    def _unweighed(self, u: Tensor) -> Tensor:
+        return torch.where(self.factor > 0, u / self.factor, 0.0) + self.shift
 
     def _raw(self, x: Tensor) -> Tensor:
         """Before the mean is taken off; NaN where not observed."""

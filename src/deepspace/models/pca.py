@@ -75,6 +75,9 @@ class PCAModel(ClosedForm):
     def decode(self, z: Tensor) -> Tensor:
         return self.coordinates.back(self._outputs(z))
 
+    def expected(self, z: Tensor) -> Tensor:
+        return self.coordinates.smooth(self._outputs(z))
+
     def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         out = self._outputs(z)
         noise = torch.randn(out.shape, generator=generator, device=out.device)

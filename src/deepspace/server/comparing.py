@@ -41,8 +41,8 @@ class _Stopped(BaseException):
 class Comparisons:
     """What the compare panel asks of one space. Safe to call from several threads."""
 
-    def __init__(self, items: Items) -> None:
-        self.items, self.space = items, items.space
+    def __init__(self, items: Items, given: BaseSpace | None = None) -> None:
+        self.items, self.space, self._given = items, items.space, given
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -56,7 +56,7 @@ class Comparisons:
         with self._lock:
             state = self._state
         if state.state == "none":
-            return state.model_copy(update={"kept": find_twin(self.space) is not None})
+            return state.model_copy(update={"kept": self._given is not None or find_twin(self.space) is not None})
         return state
 
     def start(self) -> wire.Comparing:
@@ -88,7 +88,7 @@ class Comparisons:
 
     def _run(self) -> None:
         try:
-            other = twin(self.space, measure=record, on_progress=self._heard)
+            other = self._given or twin(self.space, measure=record, on_progress=self._heard)
             found = compare(
                 self.space, other, on_progress=lambda f: self._tell("comparing", _MAKING + (1 - _MAKING) * f)
             )
