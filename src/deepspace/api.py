@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepspace.errors import SpaceError
 from deepspace.space import BaseSpace, open_space
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from deepspace.explore import Path as Walk
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Measures
-    from deepspace.models import VAE, LatentModel
+    from deepspace.metrics import Comparison, Measures
+    from deepspace.models import PCA, VAE, LatentModel
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
-__all__ = ["Space", "fit", "open"]
+__all__ = ["Space", "compare", "fit", "open"]
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -84,6 +84,19 @@ class Space(BaseSpace):
 
         return measure(self, names)
 
+    def twin(self, *, on_progress: Callable[[Progress], None] | None = None) -> Space:
+        """Principal components of the same training rows at the same number of dimensions, as a space.
+
+        Made at the first ask and kept beside this space as ``NAME.pca.space``.
+        """
+        from deepspace.metrics import record, twin
+
+        return twin(self, measure=record, on_progress=on_progress)
+
+    def compare(self, other: Space | None = None, *, k: int = 10) -> Comparison:
+        """This space beside another one of the same rows, or beside its own principal components."""
+        return compare(self, other if other is not None else self.twin(), k=k)
+
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""
         from deepspace.layers import layers
@@ -105,11 +118,21 @@ class Space(BaseSpace):
         written: Path = report.report(self, Path(file))  # type: ignore[attr-defined, unused-ignore]
         return written
 
-    def explore(self, *, host: str = "127.0.0.1", port: int | None = None, open_browser: bool = True) -> None:
-        """Serve the page of this space until Ctrl-C, and open it in a browser."""
+    def explore(
+        self,
+        *,
+        beside: Space | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        open_browser: bool = True,
+    ) -> None:
+        """Serve the page of this space until Ctrl-C, and open it in a browser.
+
+        beside: another space of the same rows to compare it with there, instead of its principal components.
+        """
         from deepspace.server import Session, serve
 
-        serve(Session(self.name, space=self), host=host, port=port, open_browser=open_browser)
+        serve(Session(self.name, space=self, beside=beside), host=host, port=port, open_browser=open_browser)
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Space:
         """Copy the space to ``path``, whole or not at all, and open it there. An existing space there is replaced."""
@@ -126,10 +149,20 @@ def open(path: str | Path, *, verify: bool = False) -> Space:
     return open_space(path, verify=verify, kind=Space)
 
 
+def compare(a: Space, b: Space, *, k: int = 10) -> Comparison:
+    """Two spaces of the same rows: which rebuilds better, at how many dimensions, and which neighbours they agree on.
+
+    Raises SpaceError unless both are of the same rows, read alike.
+    """
+    from deepspace.metrics import compare as compared
+
+    return compared(a, b, k=k)
+
+
 def fit(
     source: Any,
     *,
-    model: VAE | None = None,
+    model: VAE | PCA | None = None,
     path: str | Path | None = None,
     target: str | None = None,
     include_target: bool = False,
@@ -202,7 +235,7 @@ class _Fit:
         work: Work,
         source: Any,
         reading: Mapping[str, Any],
-        config: VAE | None,
+        config: VAE | PCA | None,
         training: TrainConfig | None,
         on_epoch: Callable[[LatentModel, int], None] | None,
         on_dataset: Callable[[Dataset], None] | None,
@@ -210,6 +243,7 @@ class _Fit:
         should_stop: Callable[[], bool] | None,
     ) -> None:
         from deepspace.data import load
+        from deepspace.metrics import record
         from deepspace.models import build as build_model
         from deepspace.models import choose
         from deepspace.space import build as build_space
@@ -251,7 +285,7 @@ class _Fit:
                 on_progress=self.on_progress,
                 on_places=on_places,
                 should_stop=None if history.stopped == "user" else should_stop,
-                measure=_measured,
+                measure=record,
                 work=work,
             )
         except SpaceError as error:
@@ -282,14 +316,6 @@ class _Fit:
                     file.unlink()
                 self.tell("training", 0.0, f"{work.folder.name} held another fit: starting anew")
         note.write_text(text)
-
-
-def _measured(space: BaseSpace) -> dict[str, Any]:
-    """What is stored with a new space: its measures, and what is wrong with it."""
-    from deepspace.metrics import health, measure
-
-    measures = measure(space)
-    return {"measures": measures.to_json(), "skipped": dict(measures.skipped), "health": health(space, measures)}
 
 
 def _empty(folder: Path) -> Path:

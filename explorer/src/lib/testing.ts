@@ -51,6 +51,17 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get frames() { return map()?.frames ?? 0; },
     get zoom() { return map()?.view.zoom ?? 1; },
     get pointSize() { return map()?.look.size ?? 0; },
+    get comparing() { return explorer.compare.comparing?.state ?? null; },
+    get compared() {
+      const item = explorer.compare.item;
+      return item && { ...item, real: flat(item.real), rebuilt: item.rebuilt.map(flat) };
+    },
+    get beside() { return explorer.compare.beside && { ...explorer.compare.beside, content: flat(explorer.compare.beside.content) }; },
+    besideOf(row: number) {
+      const p = explorer.compare.positions;
+      return p ? explorer.besideMap?.view.toScreen(p[2 * row]!, p[2 * row + 1]!) : null;
+    },
+    get besideMarks() { return explorer.besideMap?.marks ?? null; },
     positionOf(row: number) {
       const p = explorer.positions;
       return p ? [p[2 * row], p[2 * row + 1]] : null;

@@ -1,5 +1,14 @@
 /** Written by explorer/generate_types.py from src/deepspace/server/wire: do not edit, run `make wire`. */
 
+/** What the second space makes of a place on its own map. */
+export interface Beside {
+  x: number;
+  y: number;
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  nearest: NeighbourInfo;
+  hasData: boolean;
+}
+
 /** One formatted cell of a record. */
 export interface CellText {
   name: string;
@@ -33,6 +42,64 @@ export interface ColumnInfo {
   minimum: number | null;
   maximum: number | null;
   missing: number;
+}
+
+/** Which is better at what, first in words. */
+export interface Compared {
+  names: [string, string];
+  labels: [string, string];
+  dims: [number, number];
+  sentences: string[];
+  unit: string;
+  gaps: ComparedGap[];
+  curves: [ComparedCurve, ComparedCurve];
+  kept: number;
+  keptInterval: [number, number];
+  k: number;
+  n: number;
+  trustworthiness: [number | null, number | null];
+}
+
+/** Error with the strongest dimensions alone, with its interval, for n held-out rows. */
+export interface ComparedCurve {
+  dims: number[];
+  error: number[];
+  low: number[];
+  high: number[];
+  n: number;
+}
+
+/** One mean figure of both spaces over the same n rows; the interval is of the difference b - a. */
+export interface ComparedGap {
+  part: string;
+  about: string;
+  a: number;
+  b: number;
+  n: number;
+  low: number | null;
+  high: number | null;
+  winner: "a" | "b" | "";
+}
+
+/** One row rebuilt by both, with its errors, and its neighbours: in both, only in a, only in b; distances are those of the space that has them, of a where both do. */
+export interface ComparedItem {
+  index: number;
+  real: ImageContent | SignalContent | TableContent | VectorContent;
+  rebuilt: [ImageContent | SignalContent | TableContent | VectorContent, ImageContent | SignalContent | TableContent | VectorContent];
+  errors: [number, number];
+  both: NeighbourInfo[];
+  onlyA: NeighbourInfo[];
+  onlyB: NeighbourInfo[];
+}
+
+/** How far the second space is: not asked for yet (``kept``: it lies on the disk already), under way, or there. */
+export interface Comparing {
+  state: "none" | "making" | "ready" | "failed";
+  kept: boolean;
+  doing: string;
+  fraction: number;
+  error: string | null;
+  found: Compared | null;
 }
 
 export interface DecodeRequest {

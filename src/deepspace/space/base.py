@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -241,7 +241,8 @@ class BaseSpace:
     # Where things are
 
     def neighbors(self, x: Any = None, *, z: Any = None, k: int = 10) -> Neighbours:
-        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means.
+        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means (each
+        dimension weighed as the model asks: principal components by their variance).
 
         Exact for up to 100,000 rows, and for a few queries up to 1,000,000; beyond, by an index whose measured recall
         the answer carries. A row of the space is its own nearest neighbour.
@@ -274,7 +275,8 @@ class BaseSpace:
 
     @cached_property
     def _index(self) -> Index:
-        return Index(self.latents.mean)
+        weights = self.manifest.get("neighbours", {}).get("weights")
+        return Index(self.latents.mean, weights=None if weights is None else np.asarray(weights, np.float32))
 
     @cached_property
     def _density(self) -> Density:
@@ -312,7 +314,7 @@ class BaseSpace:
         """Let go of open files. Arrays taken from the space stay valid."""
         self.rows.close()
 
-    def __enter__(self) -> BaseSpace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,6 +3,7 @@
 import type {
   ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
+import type { Comparisons } from "./comparisons";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -54,6 +55,8 @@ export interface Backend {
   searchRows(text: string): Promise<Uint32Array>;
   /** The rows that are not left out, in the user's own columns, as CSV. */
   csv(leftOut: Uint8Array | null): Promise<Blob>;
+  /** The space beside another one of the same rows. */
+  readonly comparisons: Comparisons;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

@@ -4,6 +4,7 @@ import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionR
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 import { MadeDirections } from "./fixture-directions";
+import { FixtureComparisons } from "./comparisons";
 
 const KINDS = 6;
 const SIDE = 16;
@@ -22,6 +23,7 @@ function normal(i: number): number {
 export class FixtureBackend implements Backend {
   private readonly places: Float32Array;
   private readonly kinds: Uint8Array;
+  readonly comparisons: FixtureComparisons;
 
   constructor(
     private readonly modality: string,
@@ -30,6 +32,7 @@ export class FixtureBackend implements Backend {
   ) {
     this.places = new Float32Array(n * 2);
     this.kinds = new Uint8Array(n);
+    this.comparisons = new FixtureComparisons(this.places, (x, y) => this.at(x, y), (x, y, k) => this.near(x, y, k));
     for (let i = 0; i < n; i++) {
       const k = Math.floor(noise(i + 9000) * KINDS);
       const a = (k / KINDS) * 2 * Math.PI;

@@ -5,6 +5,7 @@ import {
   type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Session, type SpaceInfo, type Sum,
 } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
+import { HttpComparisons } from "./comparisons";
 
 const SLOWEST_RETRY = 8000;
 
@@ -38,7 +39,11 @@ async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 export class HttpBackend implements Backend {
-  constructor(private readonly base = "") {}
+  readonly comparisons: HttpComparisons;
+
+  constructor(private readonly base = "") {
+    this.comparisons = new HttpComparisons(base, ask);
+  }
 
   session(): Promise<Session> {
     return json<Session>(`${this.base}api/session`);

@@ -1,12 +1,14 @@
 /** The page's state: one object that the panels read and the map writes. */
 
 import type { Backend, Live } from "../backend/backend";
+import type { MapController } from "../map/controller";
 import { GridIndex } from "../map/grid";
 import { select } from "../map/lasso";
 import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
 import { Address, type Part } from "./address.svelte";
 import { Anchors, type Anchor } from "./anchors.svelte";
 import { ColourState } from "./colour.svelte";
+import { CompareState } from "./compare.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
 import { Directions } from "./directions.svelte";
@@ -89,6 +91,9 @@ export class Explorer {
   readonly paths: Paths;
   readonly shown = new Shown();
   readonly directions: Directions;
+  readonly compare: CompareState;
+  /** The second map, while it is in sight. */
+  besideMap: MapController | null = null;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly decoding: Decoding;
@@ -105,6 +110,8 @@ export class Explorer {
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
     this.paths = new Paths(this);
     this.directions = new Directions(this);
+    this.compare = new CompareState(backend.comparisons);
+    this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     const { frame, looked, marked } = parts(this);
     this.address = new Address([this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
@@ -235,6 +242,19 @@ export class Explorer {
     const corners = outline.map((v) => Number(v.toPrecision(5)));
     const rows = select(this.grid, corners);
     this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}` } : null;
+  }
+
+  /** The rows inside an outline on the second map. */
+  async lassoBeside(outline: readonly number[]): Promise<void> {
+    this.tool = "pan";
+    const corners = outline.map((v) => Number(v.toPrecision(5)));
+    const rows = await this.compare.inside(corners);
+    this.filters.selection = rows?.length ? { rows, from: `beside:${corners.join(",")}` } : null;
+  }
+
+  /** Whether a second map stands beside the first. */
+  get besides(): boolean {
+    return this.drawer === "compare" && this.compare.ready;
   }
 
   /** The place of the cursor joins the anchors; where there are none, the pinned item goes before it. */

@@ -6,6 +6,14 @@ The page's types are generated from these: `make wire` writes ``explorer/src/lib
 from __future__ import annotations
 
 from deepspace.server.wire.base import Sparse, Wire, frame
+from deepspace.server.wire.compare import (
+    Beside,
+    Compared,
+    ComparedCurve,
+    ComparedGap,
+    ComparedItem,
+    Comparing,
+)
 from deepspace.server.wire.directions import (
     DirectionFilm,
     DirectionInfo,
@@ -47,11 +55,17 @@ from deepspace.server.wire.space import (
 )
 
 __all__ = [
+    "Beside",
     "CellText",
     "Cells",
     "Change",
     "ClientMessage",
     "ColumnInfo",
+    "Compared",
+    "ComparedCurve",
+    "ComparedGap",
+    "ComparedItem",
+    "Comparing",
     "Content",
     "DecodeRequest",
     "Decoded",
