@@ -11,11 +11,11 @@ import numpy.typing as npt
 from deepspace.errors import SpaceError
 from deepspace.explore.along import SideEffects, columns_of, numbers, side_effects
 from deepspace.explore.certainty import LEAST, HeldOut, bootstrap, doubts, held_out, latents_at
-from deepspace.explore.factors import changed
 from deepspace.explore.groups import Group, pair
 from deepspace.explore.paths import _frame_to_arrow, _need_steps, _place, _with_content
 from deepspace.explore.separation import NORMALS
 from deepspace.results import Tabular, figure
+from deepspace.space.change import changed
 from deepspace.space.moments import BLOCK, latent_moments
 
 if TYPE_CHECKING:
