@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Direction, Factors, Paths, Sum, Traversal
+    from deepspace.explore import Direction, Factors, Paths, Regions, Sum, Traversal
     from deepspace.explore import Path as Walk
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
@@ -77,6 +77,12 @@ class Space(BaseSpace):
         from deepspace.explore import arithmetic
 
         return arithmetic(self, plus, minus, k=k)
+
+    def regions(self, **options: Any) -> Regions:
+        """The parts of the map: how many rows each has, what is distinctive of them, and a row that stands for them."""
+        from deepspace.explore import regions
+
+        return regions(self, **options)
 
     def measure(self, names: Sequence[str] | None = None) -> Measures:
         """How good the space is, on the rows that training did not see."""
