@@ -15,6 +15,7 @@ from deepspace.server.comparing import Comparisons
 from deepspace.server.directions import Directions
 from deepspace.server.films import Films
 from deepspace.server.items import Items
+from deepspace.server.layers import MapLayers
 from deepspace.server.sprites import Sprites
 from deepspace.server.walks import Walks
 from deepspace.server.wire import MapInfo, SpaceInfo
@@ -46,6 +47,7 @@ class View:
         self.items = Items(space)
         self.columns = Columns(space)
         self.films = Films(self.items)
+        self.layers = MapLayers(space)
         self.walks = Walks(self.films)
         self.directions = Directions(self.films)
         self.comparisons = Comparisons(self.items, beside)

@@ -37,6 +37,15 @@ from deepspace.server.wire.items import (
     TableContent,
     VectorContent,
 )
+from deepspace.server.wire.layers import (
+    FieldInfo,
+    LayersInfo,
+    PresenceInfo,
+    RegionInfo,
+    RegionsInfo,
+    SurenessInfo,
+    TraitInfo,
+)
 from deepspace.server.wire.live import ClientMessage, Decoded, DecodeRequest, ErrorMessage, StopRequest, parse
 from deepspace.server.wire.paths import Way, Ways
 from deepspace.server.wire.rows import FoundRow, FoundRows
@@ -77,6 +86,7 @@ __all__ = [
     "ErrorMessage",
     "FactorInfo",
     "FactorsInfo",
+    "FieldInfo",
     "FieldShape",
     "Film",
     "FoundRow",
@@ -88,12 +98,16 @@ __all__ = [
     "ImageShape",
     "Item",
     "ItemShape",
+    "LayersInfo",
     "MapInfo",
     "NamedValue",
     "NeighbourInfo",
+    "PresenceInfo",
     "Preview",
     "PreviewLabels",
     "ProgressInfo",
+    "RegionInfo",
+    "RegionsInfo",
     "SessionInfo",
     "SignalContent",
     "SignalShape",
@@ -102,8 +116,10 @@ __all__ = [
     "SpriteInfo",
     "StopRequest",
     "SumInfo",
+    "SurenessInfo",
     "TableContent",
     "TableShape",
+    "TraitInfo",
     "VectorContent",
     "VectorShape",
     "Way",
