@@ -47,6 +47,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       return preview && { epoch: preview.epoch, n: preview.n };
     },
     get history() { return explorer.training.history; },
+    get layers() {
+      const { segments, named, levels, drawings } = explorer.layers;
+      return { segments, named, drawings, levels: levels && [...levels] };
+    },
     get generatedShown() { return map()?.generated?.shown ?? 0; },
     get frames() { return map()?.frames ?? 0; },
     get zoom() { return map()?.view.zoom ?? 1; },

@@ -209,6 +209,18 @@ export interface FactorsInfo {
   sample: number;
 }
 
+/** Density, float32 at /api/layers/density.f32. ``levels[i]`` is exceeded by ``shares[i]`` of the ``n`` rows. */
+export interface FieldInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  bandwidth: number;
+  shares: number[];
+  levels: number[];
+  n: number;
+}
+
 export interface FieldShape {
   name: string;
   kind: string;
@@ -295,6 +307,12 @@ export interface Item {
   fields: NamedValue[];
 }
 
+/** The grids, whose bytes are fetched when they are shown. */
+export interface LayersInfo {
+  density: FieldInfo;
+  presence: PresenceInfo;
+}
+
 /** Bounds [x0, y0, x1, y1] and how far the map can be trusted, over n rows and k neighbours. */
 export interface MapInfo {
   bounds: [number, number, number, number];
@@ -312,6 +330,14 @@ export interface NamedValue {
 export interface NeighbourInfo {
   index: number;
   distance: number;
+}
+
+/** Where there is data, one byte a cell at /api/layers/presence.u8: 1 or 0. */
+export interface PresenceInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
 }
 
 /** Header of the binary preview of a space that is still being fitted. */
@@ -341,6 +367,27 @@ export interface ProgressInfo {
   rowsPerSecond?: number | null;
   secondsLeft?: number | null;
   message: string;
+}
+
+/** A hill of the map's density; its label stands at (x, y), ``exemplar`` is the row that stands for it. */
+export interface RegionInfo {
+  index: number;
+  n: number;
+  share: number;
+  x: number;
+  y: number;
+  label: string;
+  traits: TraitInfo[];
+  exemplar: number;
+}
+
+/** All of them, largest first. ``without`` rows lie in none; ``tested`` rows gave the names, of which at most a share ``fdr`` may be chance. The region of each row, int16 with -1 for none, is at /api/regions.i16. */
+export interface RegionsInfo {
+  regions: RegionInfo[];
+  n: number;
+  without: number;
+  tested: number;
+  fdr: number;
 }
 
 /** Where the session stands; sent on /api/session and, with type "session", to every live connection. */
@@ -409,6 +456,17 @@ export interface SumInfo {
   warnings: string[];
 }
 
+/** How sure the decode is, float32 at /api/layers/uncertainty.f32: the percentile among the rows' own values, NaN where there is no data. ``measured``: cells that were; ``typical``: their median, in ``unit``. */
+export interface SurenessInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  measured: number;
+  typical: number | null;
+  unit: string;
+}
+
 export interface TableContent {
   kind: "table";
   fields: CellText[];
@@ -417,6 +475,16 @@ export interface TableContent {
 export interface TableShape {
   modality: "table";
   fields: FieldShape[];
+}
+
+/** What is distinctive of a region, in words; ``n`` rows of it have a value, ``q`` is the adjusted p. */
+export interface TraitInfo {
+  column: string;
+  phrase: string;
+  short: string;
+  delta: number;
+  q: number;
+  n: number;
 }
 
 export interface VectorContent {

@@ -1,12 +1,19 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
+import type { Raster } from "../map/raster";
 import type {
-  ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Sum, Ways,
+  ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
+import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
+
+/** Grids over the map, with their values. */
+export type Density = wire.FieldInfo & Raster;
+export type Presence = wire.PresenceInfo & Raster;
+export type Sureness = wire.SurenessInfo & Raster;
 
 export interface LiveHandlers {
   session(session: Session): void;
@@ -55,6 +62,14 @@ export interface Backend {
   searchRows(text: string): Promise<Uint32Array>;
   /** The rows that are not left out, in the user's own columns, as CSV. */
   csv(leftOut: Uint8Array | null): Promise<Blob>;
+  density(): Promise<Density>;
+  /** 1 where there is data. */
+  presence(): Promise<Presence>;
+  /** Percentiles of the decode's uncertainty among the rows' own; NaN where there is no data. */
+  sureness(): Promise<Sureness>;
+  regions(): Promise<Regions>;
+  /** The region of each row, -1 for none. */
+  regionOf(): Promise<Int16Array>;
   /** The space beside another one of the same rows. */
   readonly comparisons: Comparisons;
   /** Address of a sheet of thumbnails. */

@@ -1,6 +1,6 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
+import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 import { MadeDirections } from "./fixture-directions";
@@ -225,6 +225,45 @@ export class FixtureBackend implements Backend {
     const lines = [...this.kinds.keys()].filter((i) => !leftOut?.[i]).map((i) => `${i},${"abcdef"[this.kinds[i]!]}\n`);
     return new Blob(["row,kind\n", ...lines], { type: "text/csv" });
   }
+
+  /** A grid over everything, each cell by what lies within reach of its place. */
+  private laid(side: number, value: (x: number, y: number) => number) {
+    const cell = 18 / side;
+    const values = Float32Array.from({ length: side * side }, (_, i) => value(-9 + (i % side) * cell, -9 + Math.floor(i / side) * cell));
+    return { origin: [-9, -9] as [number, number], cell, columns: side, rows: side, values };
+  }
+
+  async density() {
+    const near = (x: number, y: number) => {
+      let sum = 0;
+      for (let i = 0; i < this.n; i++) sum += Math.exp(-4 * ((this.places[2 * i]! - x) ** 2 + (this.places[2 * i + 1]! - y) ** 2));
+      return sum / this.n;
+    };
+    const own = Float32Array.from({ length: this.n }, (_, i) => near(this.places[2 * i]!, this.places[2 * i + 1]!)).sort();
+    const shares = [0.5, 0.8, 0.95];
+    return { ...this.laid(72, near), bandwidth: 0.35, shares, levels: shares.map((s) => own[Math.floor((1 - s) * this.n)]!), n: this.n };
+  }
+
+  async presence() { return this.laid(72, (x, y) => Number(this.near(x, y, 1)[0]!.distance < 0.8)); }
+
+  async sureness() {
+    const grid = this.laid(40, (x, y) => (this.near(x, y, 1)[0]!.distance < 0.8 ? 50 + 45 * Math.sin(x) : NaN));
+    return { ...grid, measured: grid.values.filter((v) => !Number.isNaN(v)).length, typical: 3.2, unit: "grey levels, 0 to 255" };
+  }
+
+  async regions(): Promise<Regions> {
+    const regions = Array.from({ length: KINDS }, (_, index) => {
+      const n = this.kinds.filter((k) => k === index).length;
+      const phrase = `mostly ${"abcdef"[index]} (100 %)`;
+      return {
+        index, n, share: n / this.n, x: Math.cos((index / KINDS) * 2 * Math.PI) * 4, y: Math.sin((index / KINDS) * 2 * Math.PI) * 3,
+        label: phrase, traits: [{ column: "kind", phrase, short: phrase, delta: 1, q: 1e-9, n }], exemplar: this.kinds.indexOf(index),
+      };
+    });
+    return { regions, n: this.n, without: 0, tested: this.n, fdr: 0.05 };
+  }
+
+  async regionOf() { return Int16Array.from(this.kinds); }
 
   sprite(): string { return ""; }
 

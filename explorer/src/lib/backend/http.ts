@@ -2,8 +2,9 @@
 
 import {
   readContent, readFilm, readFrame, readItem, readWays,
-  type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Session, type SpaceInfo, type Sum,
+  type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
 } from "../protocol";
+import type { LayersInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 import { HttpComparisons } from "./comparisons";
 
@@ -126,6 +127,29 @@ export class HttpBackend implements Backend {
     const bits = new Uint8Array(Math.ceil(n / 8));
     for (let i = 0; i < n; i++) if (!leftOut?.[i]) bits[i >> 3]! |= 1 << (i & 7);
     return (await ask(`${this.base}api/rows.csv`, { method: "POST", body: bits })).blob();
+  }
+
+  async density() {
+    const { density } = await json<LayersInfo>(`${this.base}api/layers`);
+    return { ...density, values: new Float32Array(await (await get(`${this.base}api/layers/density.f32`)).arrayBuffer()) };
+  }
+
+  async presence() {
+    const { presence } = await json<LayersInfo>(`${this.base}api/layers`);
+    return { ...presence, values: new Uint8Array(await (await get(`${this.base}api/layers/presence.u8`)).arrayBuffer()) };
+  }
+
+  async sureness() {
+    const info = await json<SurenessInfo>(`${this.base}api/layers/uncertainty`);
+    return { ...info, values: new Float32Array(await (await get(`${this.base}api/layers/uncertainty.f32`)).arrayBuffer()) };
+  }
+
+  regions(): Promise<Regions> {
+    return json<Regions>(`${this.base}api/regions`);
+  }
+
+  async regionOf() {
+    return new Int16Array(await (await get(`${this.base}api/regions.i16`)).arrayBuffer());
   }
 
   sprite(sheet: number): string {

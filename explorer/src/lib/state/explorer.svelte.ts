@@ -13,6 +13,7 @@ import { Columns } from "./columns";
 import { Decoding } from "./decoding";
 import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
+import { Layers } from "./layers.svelte";
 import { Paths } from "./paths.svelte";
 import { Shown } from "./shown.svelte";
 import { TrainingState } from "./training.svelte";
@@ -90,6 +91,7 @@ export class Explorer {
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
   readonly paths: Paths;
   readonly shown = new Shown();
+  readonly layers: Layers;
   readonly directions: Directions;
   readonly compare: CompareState;
   /** The second map, while it is in sight. */
@@ -108,6 +110,8 @@ export class Explorer {
     this.filters = new Filters(this.columns, () => this.space?.columns ?? []);
     this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
+    this.layers = new Layers(backend, (sentence) => (this.remark = sentence));
+    this.filters.resolve("region", (words) => this.layers.rowsOf(Number(words)));
     this.paths = new Paths(this);
     this.directions = new Directions(this);
     this.compare = new CompareState(backend.comparisons);
@@ -242,6 +246,17 @@ export class Explorer {
     const corners = outline.map((v) => Number(v.toPrecision(5)));
     const rows = select(this.grid, corners);
     this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}` } : null;
+  }
+
+  /** The rows of a region of the map, or no longer. */
+  async chooseRegion(index: number): Promise<void> {
+    const from = `region:${index}`;
+    if (this.filters.selection?.from === from) {
+      this.filters.selection = null;
+      return;
+    }
+    const rows = await this.layers.rowsOf(index).catch(() => null);
+    if (rows) this.filters.selection = { rows, from };
   }
 
   /** The rows inside an outline on the second map. */

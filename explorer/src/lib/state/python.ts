@@ -8,9 +8,12 @@ const sqlText = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 /** A Python string literal. */
 export const quoted = (text: string): string => JSON.stringify(text);
 
-/** A condition of `space.rows.select`, or null for a latent dimension, which is no column of the rows. */
+/** What the map did to each row: a figure that is measured when it is looked at. */
+export const DISTORTION = "map distortion";
+
+/** A condition of `space.rows.select`, or null for what is no column of the rows: a latent dimension, distortion. */
 function condition(info: ColumnInfo, filters: Filters): string | null {
-  if (info.group === "latent") return null;
+  if (info.group === "latent" || (info.group === "figure" && info.name === DISTORTION)) return null;
   // Figures are shown by their titles and asked for by their names.
   const name = sqlName(info.group === "figure" ? info.name.toLowerCase().replaceAll(" ", "_") : info.name);
   const codes = [...filters.codes(info)].sort((a, b) => a - b);
@@ -41,7 +44,7 @@ export function rowLines(filters: Filters): string[] {
     const text = condition(info, filters);
     if (text !== null) conditions.push(`(${text})`);
     else {
-      const value = `space.latents.mean[:, ${info.name.split(" ")[1]}]`;
+      const value = info.name === DISTORTION ? "space.distortion().spread(space.map.positions)" : `space.latents.mean[:, ${info.name.split(" ")[1]}]`;
       lines.push(keep(`np.flatnonzero(${bounds(value, filters.range(info)!).map((b) => `(${b})`).join(" & ")})`));
     }
   }
@@ -55,5 +58,6 @@ const keep = (others: string): string => `rows = np.intersect1d(rows, ${others})
 function selected(from: string, rows: Uint32Array): string[] {
   const [kind, words] = [from.slice(0, from.indexOf(":")), from.slice(from.indexOf(":") + 1)];
   if (kind === "lasso") return [keep(`space.map.inside([${words.replaceAll(",", ", ")}])`)];
+  if (kind === "region") return [keep(`space.regions()[${words}].rows`)];
   return [keep(`[${[...rows].join(", ")}]`)];
 }
