@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepspace.decisions import Precedents
     from deepspace.explore import Direction, Factors, Paths, Regions, Sum, Traversal
     from deepspace.explore import Path as Walk
+    from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
     from deepspace.metrics import Comparison, Measures
@@ -64,9 +65,7 @@ class Space(BaseSpace):
 
         return paths(self, *through, steps=steps)
 
-    def direction(
-        self, positive: Any, negative: Any = None, *, method: Literal["means", "logistic"] = "means", seed: int = 0
-    ) -> Direction:
+    def direction(self, positive: Any, negative: Any = None, *, method: Method = "means", seed: int = 0) -> Direction:
         """From one group of rows (else the rest) to another: numbers, a mask, {column: value} or an SQL condition."""
         from deepspace.explore import direction
 
