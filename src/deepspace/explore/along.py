@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +37,10 @@ class Values:
     role: str
     numbers: Floats
     names: tuple[str, ...] = ()
+
+    def __getitem__(self, some: slice) -> Values:
+        """The same column at some of the rows."""
+        return replace(self, numbers=self.numbers[some])
 
     def strata(self, count: int = 5) -> npt.NDArray[np.int64]:
         """Which rows are alike in this column: categories, or numbers in ``count`` equal shares; -1 where missing."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.explore.along import SideEffects, columns_of
+from deepspace.explore.along import SideEffects, Values
 from deepspace.explore.groups import Group
 from deepspace.explore.separation import NORMALS, auc, auc_interval, auc_within, logistic_fit
 from deepspace.results import figure
@@ -16,7 +17,7 @@ from deepspace.results import figure
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["Alike", "Bootstrap", "HeldOut", "bootstrap", "doubts", "held_out", "latents_at"]
+__all__ = ["Alike", "Bootstrap", "HeldOut", "bootstrap", "doubts", "held_out", "latents_at", "scored"]
 
 LEAST = 4
 """Rows that each group needs, so that half of them can be held out."""
@@ -28,6 +29,7 @@ _CHANCE = 0.05
 _PER_DIMENSION = 20
 
 Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
 
 
 class Alike(NamedTuple):
@@ -62,7 +64,7 @@ class Bootstrap:
     step: tuple[float, float]
 
 
-def latents_at(space: BaseSpace, rows: npt.NDArray[np.int64]) -> Floats:
+def latents_at(space: BaseSpace, rows: Rows) -> Floats:
     """Posterior means (M, D) in double precision, read in the order of the file."""
     order = np.argsort(rows, kind="stable")
     result = np.empty((len(rows), space.latents.mean.shape[1]))
@@ -71,9 +73,10 @@ def latents_at(space: BaseSpace, rows: npt.NDArray[np.int64]) -> Floats:
 
 
 def held_out(
-    space: BaseSpace, rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], method: str, rng: np.random.Generator
+    space: BaseSpace, rows: tuple[Rows, Rows], method: str, rng: np.random.Generator, columns: Sequence[Values] = ()
 ) -> HeldOut:
-    """Make the direction from the first half of each group, score the second. rows: of A and of B, in random order.
+    """Make the direction from the first half of each group, score the second. rows: of A and of B, in random order;
+    columns: at the rows of ``scored``, to see whether the groups part among rows that are alike in one.
 
     The null does the same with random pairs of groups of these sizes, drawn from all rows (Latent Space Cartography,
     Liu 2019); p = (1 + pairs at least as good) / (1 + pairs).
@@ -96,8 +99,13 @@ def held_out(
         sizes=sizes,
         null=null,
         p=float((1 + (null >= found).sum()) / (1 + _PAIRS)),
-        alike=_alike(space, rows, scores),
+        alike=_alike(columns, scores),
     )
+
+
+def scored(rows: tuple[Rows, Rows]) -> Rows:
+    """The rows that are held out, those of A before those of B."""
+    return np.concatenate([each[len(each) // 2 :] for each in rows])
 
 
 def _halves(a: Floats, b: Floats, method: str) -> tuple[float, tuple[Floats, Floats]]:
@@ -107,14 +115,10 @@ def _halves(a: Floats, b: Floats, method: str) -> tuple[float, tuple[Floats, Flo
     return auc(*scores), scores
 
 
-def _alike(
-    space: BaseSpace, rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]], scores: tuple[Floats, Floats]
-) -> dict[str, Alike]:
+def _alike(columns: Sequence[Values], scores: tuple[Floats, Floats]) -> dict[str, Alike]:
     """For every column, the AUC among held-out rows that are alike in it."""
-    m = len(scores[0])
-    held = np.concatenate([rows[0][len(rows[0]) - m :], rows[1][len(rows[1]) - len(scores[1]) :]])
-    found = {}
-    for column in columns_of(space, held):
+    m, found = len(scores[0]), {}
+    for column in columns:
         strata = column.strata()
         value, with_a, with_b = auc_within(*scores, (strata[:m], strata[m:]))
         found[column.name] = Alike(value, with_a, with_b, float((strata >= 0).mean()))
