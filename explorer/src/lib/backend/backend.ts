@@ -1,5 +1,7 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
+import type { Desk } from "../start/desk";
+import type { SharedInfo } from "../wire.gen";
 import type {
   ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
@@ -15,6 +17,8 @@ export interface LiveHandlers {
   /** A sentence, and the request it belongs to where there is one. */
   failed(sentence: string, id: number | null): void;
   connected(is: boolean): void;
+  /** A program changed the selection or the pin, or a page did. */
+  shared(info: SharedInfo): void;
 }
 
 /** One live connection. It reconnects by itself until closed. */
@@ -24,7 +28,17 @@ export interface Live {
   close(): void;
 }
 
+/** A selection and a pin that a program shares: one bit a row, the first in the lowest bit; no bytes for no selection. */
+export interface SharedRows {
+  selection(): Promise<Uint8Array>;
+  select(bits: Uint8Array<ArrayBuffer>): Promise<SharedInfo>;
+  pin(row: number | null): Promise<SharedInfo>;
+}
+
 export interface Backend {
+  readonly shared: SharedRows;
+  /** What the start page asks; answered only where the session says that there is a desk. */
+  readonly desk: Desk;
   session(): Promise<Session>;
   space(): Promise<SpaceInfo>;
   /** x and y of each row in turn. */
