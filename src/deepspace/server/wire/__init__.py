@@ -1,157 +1,51 @@
 """The words that the page and the server exchange: one pydantic model a message, camelCase on the wire.
 
-The page's types are generated from these: `make wire` writes ``explorer/src/lib/wire.gen.ts``.
+One file a feature. The page's types are generated from these: `make wire` writes ``explorer/src/lib/wire.gen.ts``.
 """
 
 from __future__ import annotations
 
-from deepspace.server.wire.base import Sparse, Wire, frame
-from deepspace.server.wire.compare import (
-    Beside,
-    Compared,
-    ComparedCurve,
-    ComparedGap,
-    ComparedItem,
-    Comparing,
+from deepspace.server.wire import (
+    base,
+    compare,
+    desk,
+    directions,
+    factors,
+    items,
+    layers,
+    live,
+    paths,
+    rows,
+    session,
+    shared,
+    space,
 )
-from deepspace.server.wire.desk import (
-    DeskInfo,
-    ExampleInfo,
-    FitRequest,
-    Head,
-    Look,
-    LookColumn,
-    LookRequest,
-    PartialInfo,
-    PathRequest,
-    RecentInfo,
-    SourceInfo,
-)
-from deepspace.server.wire.directions import (
-    DirectionFilm,
-    DirectionInfo,
-    DirectionRequest,
-    EffectInfo,
-    GroupInfo,
-    GroupRequest,
-    SumInfo,
-)
-from deepspace.server.wire.factors import Change, FactorInfo, FactorsInfo, Film, Frames
-from deepspace.server.wire.items import (
-    Cells,
-    CellText,
-    Content,
-    Difference,
-    ImageContent,
-    Item,
-    NamedValue,
-    NeighbourInfo,
-    SignalContent,
-    TableContent,
-    VectorContent,
-)
-from deepspace.server.wire.layers import (
-    FieldInfo,
-    LayersInfo,
-    PresenceInfo,
-    RegionInfo,
-    RegionsInfo,
-    SurenessInfo,
-    TraitInfo,
-)
-from deepspace.server.wire.live import ClientMessage, Decoded, DecodeRequest, ErrorMessage, StopRequest, parse
-from deepspace.server.wire.paths import Way, Ways
-from deepspace.server.wire.rows import FoundRow, FoundRows
-from deepspace.server.wire.session import Preview, PreviewLabels, ProgressInfo, SessionInfo
-from deepspace.server.wire.shared import PinRequest, SharedInfo
-from deepspace.server.wire.space import (
-    ColumnInfo,
-    FieldShape,
-    ImageShape,
-    ItemShape,
-    MapInfo,
-    SignalShape,
-    SpaceInfo,
-    SpriteInfo,
-    TableShape,
-    VectorShape,
-)
+from deepspace.server.wire.base import *
+from deepspace.server.wire.compare import *
+from deepspace.server.wire.desk import *
+from deepspace.server.wire.directions import *
+from deepspace.server.wire.factors import *
+from deepspace.server.wire.items import *
+from deepspace.server.wire.layers import *
+from deepspace.server.wire.live import *
+from deepspace.server.wire.paths import *
+from deepspace.server.wire.rows import *
+from deepspace.server.wire.session import *
+from deepspace.server.wire.shared import *
+from deepspace.server.wire.space import *
 
 __all__ = [
-    "Beside",
-    "CellText",
-    "Cells",
-    "Change",
-    "ClientMessage",
-    "ColumnInfo",
-    "Compared",
-    "ComparedCurve",
-    "ComparedGap",
-    "ComparedItem",
-    "Comparing",
-    "Content",
-    "DecodeRequest",
-    "Decoded",
-    "DeskInfo",
-    "Difference",
-    "DirectionFilm",
-    "DirectionInfo",
-    "DirectionRequest",
-    "EffectInfo",
-    "ErrorMessage",
-    "ExampleInfo",
-    "FactorInfo",
-    "FactorsInfo",
-    "FieldInfo",
-    "FieldShape",
-    "Film",
-    "FitRequest",
-    "FoundRow",
-    "FoundRows",
-    "Frames",
-    "GroupInfo",
-    "GroupRequest",
-    "Head",
-    "ImageContent",
-    "ImageShape",
-    "Item",
-    "ItemShape",
-    "LayersInfo",
-    "Look",
-    "LookColumn",
-    "LookRequest",
-    "MapInfo",
-    "NamedValue",
-    "NeighbourInfo",
-    "PartialInfo",
-    "PathRequest",
-    "PinRequest",
-    "PresenceInfo",
-    "Preview",
-    "PreviewLabels",
-    "ProgressInfo",
-    "RecentInfo",
-    "RegionInfo",
-    "RegionsInfo",
-    "SessionInfo",
-    "SharedInfo",
-    "SignalContent",
-    "SignalShape",
-    "SourceInfo",
-    "SpaceInfo",
-    "Sparse",
-    "SpriteInfo",
-    "StopRequest",
-    "SumInfo",
-    "SurenessInfo",
-    "TableContent",
-    "TableShape",
-    "TraitInfo",
-    "VectorContent",
-    "VectorShape",
-    "Way",
-    "Ways",
-    "Wire",
-    "frame",
-    "parse",
+    *base.__all__,
+    *compare.__all__,
+    *desk.__all__,
+    *directions.__all__,
+    *factors.__all__,
+    *items.__all__,
+    *layers.__all__,
+    *live.__all__,
+    *paths.__all__,
+    *rows.__all__,
+    *session.__all__,
+    *shared.__all__,
+    *space.__all__,
 ]
