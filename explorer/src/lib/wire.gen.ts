@@ -291,6 +291,14 @@ export interface Frames {
   changes: Change[] | null;
 }
 
+/** A grid over the map: [x, y] of the middle of its first cell, its cells' side, and how many. The first row lies lowest; the bytes are in row order. */
+export interface GridInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+}
+
 /** A group, the rows that were used of it and how many it has. */
 export interface GroupInfo {
   name: string;
