@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
     from deepspace import Space
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# What tests open is nothing that the user opened.
+os.environ["DEEPSPACE_STATE"] = tempfile.mkdtemp(prefix="deepspace-state-")
+atexit.register(shutil.rmtree, os.environ["DEEPSPACE_STATE"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

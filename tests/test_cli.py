@@ -307,6 +307,59 @@ def test_explore_a_space(explore: Callable[..., Process], fitted: Path) -> None:
     assert "Traceback" not in said
 
 
+def test_explore_without_an_argument_begins_with_a_choice(explore: Callable[..., Process], tmp_path: Path) -> None:
+    flowers(tmp_path / "flowers.csv")
+    page = explore()
+    assert page.until("idle")["desk"] is True
+    with httpx.Client(base_url=page.address, timeout=60) as http:
+        found = http.post("/api/desk/look", json={"source": "flowers.csv"}).json()
+        assert (found["rows"], found["target"], found["output"]) == (150, "species", "flowers")
+        wanted = {"source": "flowers.csv", "output": "flowers", "epochs": 2, "corrections": {"target": "none"}}
+        assert http.post("/api/desk/fit", json=wanted).json()["desk"] is True
+        page.until("ready")
+        assert http.get("/api/desk").json()["recent"][0]["path"] == str(tmp_path.resolve() / "flowers.space")
+    code, said = page.interrupt()
+    assert code == 0, said
+    assert "Traceback" not in said
+    again = explore()
+    assert again.until("idle")["phase"] == "idle"
+    recent = httpx.get(again.address + "api/desk", timeout=60).json()["recent"]
+    assert recent[0]["path"] == str(tmp_path.resolve() / "flowers.space")
+    assert recent[0]["rows"] == 150
+
+
+def test_a_fit_cut_short_in_the_terminal_goes_on_from_the_start_page(
+    explore: Callable[..., Process], tmp_path: Path
+) -> None:
+    flowers(tmp_path / "flowers.csv")
+    first = explore("flowers.csv", "--epochs", "4000", "--target", "species", "--threads", "1")
+    first.until("training")
+    time.sleep(1)
+    code, _ = first.interrupt()
+    assert code == 130
+    page = explore()
+    page.until("idle")
+    with httpx.Client(base_url=page.address, timeout=60) as http:
+        (partial,) = http.get("/api/desk").json()["partial"]
+        assert (partial["name"], partial["data"], partial["blocked"]) == ("flowers", "flowers.csv", None)
+        assert partial["epochs"] > 0
+        assert http.post("/api/desk/resume", json={"path": partial["path"]}).status_code == 200
+        state = page.until("training")
+        while not (progress := state.get("progress")) or progress["phase"] != "training" or not progress["epoch"]:
+            state = page.until("training")
+        assert progress["epoch"] >= partial["epochs"]
+        assert progress["epochs"] == 4000
+        assert http.post("/api/desk/leave", json={}).json()["phase"] == "idle"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [(["--host", "0.0.0.0"], "served to this machine alone"), (["--epochs", "3"], "need DATA to fit or a SPACE")],
+)
+def test_the_start_page_takes_no_options_of_a_fit(cli: Cli, options: list[str], sentence: str) -> None:
+    assert sentence in refusal(cli("explore", "--no-browser", *options))
+
+
 def test_explore_data_fits_and_then_opens_what_was_fitted(
     explore: Callable[..., Process], cli: Cli, tmp_path: Path
 ) -> None:

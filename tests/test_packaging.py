@@ -123,6 +123,7 @@ def test_the_wheel_holds_the_page_and_nothing_of_the_workshop(built: Path) -> No
     names = zipfile.ZipFile(wheel).namelist()
     assert "deepspace/server/static/index.html" in names
     assert "deepspace/report/template.html" in names
+    assert "deepspace/notebook/widget.js" in names
     assert "deepspace/py.typed" in names
     assert [n for n in names if n.startswith("deepspace/server/static/") and n.endswith(".js")]
     assert not [n for n in names if n.startswith(("tests/", "explorer/", "benchmarks/")) or "node_modules" in n]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from deepspace.layers import Layers
     from deepspace.metrics import Comparison, Measures
     from deepspace.models import PCA, VAE, LatentModel
+    from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
@@ -130,14 +131,24 @@ class Space(BaseSpace):
         host: str = "127.0.0.1",
         port: int | None = None,
         open_browser: bool = True,
-    ) -> None:
+        height: int = 640,
+    ) -> ExplorerWidget | None:
         """Serve the page of this space until Ctrl-C, and open it in a browser.
 
         beside: another space of the same rows to compare it with there, instead of its principal components.
+
+        In a notebook the page is shown inline, ``height`` pixels high, and the answer is a widget whose ``selection``
+        and ``pinned`` can be read, set and observed; host, port and open_browser are for the browser. Raises
+        DeepspaceError in a notebook without anywidget.
         """
+        from deepspace.notebook import in_notebook, show
+
+        if in_notebook():
+            return show(self, beside=beside, height=height)
         from deepspace.server import Session, serve
 
         serve(Session(self.name, space=self, beside=beside), host=host, port=port, open_browser=open_browser)
+        return None
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Space:
         """Copy the space to ``path``, whole or not at all, and open it there. An existing space there is replaced."""

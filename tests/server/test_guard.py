@@ -132,6 +132,24 @@ def test_bodies_are_limited(running: Start, spaces: Callable[[str], FakeSpace]) 
     assert server.http.post("/api/session", content=b"x").status_code == 405
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_a_foreign_form_can_send_changes_nothing(
+    running: Start, spaces: Callable[[str], FakeSpace], method: str
+) -> None:
+    """The content types that a page may send anywhere without asking (Fetch standard, CORS-safelisted) are refused."""
+    server = running(Session("digits", space=spaces("image")))
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
+        answer = server.http.request(method, "/api/desk/x", content=b"x", headers={"Content-Type": kind})
+        assert answer.status_code == 403
+        assert answer.json() == {"error": "Only deepspace's own page may change something here."}
+    for headers in ({"Content-Type": "application/json; charset=utf-8"}, {"X-Deepspace": "1"}):
+        assert server.http.request(method, "/api/desk/x", content=b"{}", headers=headers).status_code in {404, 405}
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": method}
+    preflight = server.http.options("/api/desk/x", headers=asked)
+    assert preflight.status_code == 403
+    assert "access-control-allow-origin" not in preflight.headers
+
+
 @pytest.mark.parametrize("payload", ["x" * (MAX_MESSAGE + 1), b"\0" * (MAX_MESSAGE + 1)])
 def test_long_messages_close_the_connection(running: Start, spaces: Callable[[str], FakeSpace], payload: Any) -> None:
     server = running(Session("digits", space=spaces("image")))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from sklearn.datasets import load_digits
 
 from deepspace.errors import TrainingError
@@ -215,6 +216,35 @@ def test_stopped_within_an_epoch_then_resumed_equals_uninterrupted(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         run(config, should_stop=press)
     assert signal.getsignal(signal.SIGINT) is before
+    parts, history = run(config)
+    assert history.resumed == 1
+    assert same(whole, parts)
+
+
+@pytest.mark.parametrize(
+    ("callback", "at"), [("should_stop", 1), ("should_stop", 17), ("on_progress", 3), ("on_epoch", 4)]
+)
+def test_interrupted_out_of_a_callback_then_resumed_equals_uninterrupted(
+    tmp_path: Path, callback: str, at: int
+) -> None:
+    """As a page's button does it, in a thread that no signal reaches: what was done so far is kept, to the step."""
+    whole, _ = run(QUICK)
+    config = TrainConfig(epochs=6, batch_size=32, threads=1, seed=3, checkpoint=tmp_path / "c.safetensors")
+    calls = 0
+
+    def press(*_: object) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise KeyboardInterrupt
+        return False
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, **{callback: press})
+    with safe_open(config.checkpoint, framework="np") as file:
+        state = json.loads(file.metadata()["facts"])["state"]
+    assert state["stopped"] == ""
+    assert state["step"] == {"should_stop": at, "on_epoch": 12 * at}.get(callback, state["step"])
     parts, history = run(config)
     assert history.resumed == 1
     assert same(whole, parts)

@@ -125,6 +125,15 @@ export interface Decoded {
   differs?: Difference[] | null;
 }
 
+/** What the start page offers: ``folder`` is where spaces are kept, ``room`` the most bytes an upload may have. */
+export interface DeskInfo {
+  folder: string;
+  room: number;
+  recent: RecentInfo[];
+  partial: PartialInfo[];
+  examples: ExampleInfo[];
+}
+
 /** A field in which a generated record is unlike the nearest real one. */
 export interface Difference {
   name: string;
@@ -193,6 +202,14 @@ export interface ErrorMessage {
   error: string;
 }
 
+export interface ExampleInfo {
+  name: string;
+  title: string;
+  modality: string;
+  rows: number;
+  says: string;
+}
+
 /** One latent dimension: mean KL in nats, and how far the decode moves with it, in encoded units. */
 export interface FactorInfo {
   index: number;
@@ -239,6 +256,16 @@ export interface Film {
   row: number | null;
 }
 
+/** ``output``: a name or a path; ``overwrite`` replaces the space that is there. */
+export interface FitRequest {
+  source: string;
+  corrections: Record<string, unknown>;
+  output: string;
+  overwrite: boolean;
+  epochs: number | null;
+  latentDim: number | null;
+}
+
 /** A row, and the cell in which the text was found; both empty where it was the row's number. */
 export interface FoundRow {
   index: number;
@@ -278,6 +305,12 @@ export interface GroupRequest {
   columns: string[];
 }
 
+/** The first rows as text. */
+export interface Head {
+  names: string[];
+  cells: string[][];
+}
+
 export interface ImageContent {
   kind: "image";
   width: number;
@@ -313,6 +346,40 @@ export interface LayersInfo {
   presence: PresenceInfo;
 }
 
+/** What data is taken for. ``output`` is the name that its space would get, ``taken`` whether there is one. */
+export interface Look {
+  source: string;
+  name: string;
+  modality: string;
+  rows: number;
+  shape: number[];
+  target: string | null;
+  columns: LookColumn[];
+  columnCount: number;
+  correctable: boolean;
+  notes: string[];
+  head: Head;
+  items: (ImageContent | SignalContent | TableContent | VectorContent)[] | null;
+  output: string;
+  taken: boolean;
+}
+
+export interface LookColumn {
+  name: string;
+  kind: string;
+  role: string;
+  missing: number;
+  distinct: number;
+  values: string;
+  reason: string;
+}
+
+/** ``corrections`` as --schema takes them: {modality, target, image_size, columns: {name: {kind, role}}}. */
+export interface LookRequest {
+  source: string;
+  corrections: Record<string, unknown>;
+}
+
 /** Bounds [x0, y0, x1, y1] and how far the map can be trusted, over n rows and k neighbours. */
 export interface MapInfo {
   bounds: [number, number, number, number];
@@ -330,6 +397,26 @@ export interface NamedValue {
 export interface NeighbourInfo {
   index: number;
   distance: number;
+}
+
+/** A fit that was cut short. ``blocked`` says why it cannot go on from here. */
+export interface PartialInfo {
+  path: string;
+  name: string;
+  data: string | null;
+  epochs: number;
+  elbo: number | null;
+  trained: boolean;
+  changed: number;
+  blocked: string | null;
+}
+
+export interface PathRequest {
+  path: string;
+}
+
+export interface PinRequest {
+  row: number | null;
 }
 
 /** Where there is data, one byte a cell at /api/layers/presence.u8: 1 or 0. */
@@ -369,6 +456,16 @@ export interface ProgressInfo {
   message: string;
 }
 
+/** A space that can be opened again; ``opened`` in seconds since 1970, None for one that was only found here. */
+export interface RecentInfo {
+  path: string;
+  name: string;
+  modality: string;
+  rows: number;
+  opened: number | null;
+  missing: boolean;
+}
+
 /** A hill of the map's density; its label stands at (x, y), ``exemplar`` is the row that stands for it. */
 export interface RegionInfo {
   index: number;
@@ -390,10 +487,10 @@ export interface RegionsInfo {
   fdr: number;
 }
 
-/** Where the session stands; sent on /api/session and, with type "session", to every live connection. */
+/** Where the session stands; sent on /api/session and, with type "session", to every live connection. desk: whether there is a start page to go back to; then ``serial`` counts the sessions, and the phase is "idle" while none is open. */
 export interface SessionInfo {
   type: "session";
-  phase: "loading" | "training" | "encoding" | "mapping" | "measuring" | "saving" | "ready" | "failed";
+  phase: "loading" | "training" | "encoding" | "mapping" | "measuring" | "saving" | "ready" | "failed" | "idle";
   name: string;
   modality?: string | null;
   progress?: ProgressInfo | null;
@@ -401,6 +498,16 @@ export interface SessionInfo {
   version: string;
   notes: string[];
   canStop: boolean;
+  desk: boolean;
+  serial: number;
+}
+
+/** Sent to every live connection when something changed, with type "shared". ``selected``: how many rows, or null when nothing is selected; which ones comes from /api/shared/selection, one bit a row. */
+export interface SharedInfo {
+  type: "shared";
+  serial: number;
+  selected: number | null;
+  pinned: number | null;
 }
 
 export interface SignalContent {
@@ -415,6 +522,11 @@ export interface SignalShape {
   channels: number;
   length: number;
   channelNames: string[];
+}
+
+/** Where an upload went, as ``source`` of what follows. */
+export interface SourceInfo {
+  source: string;
 }
 
 export interface SpaceInfo {

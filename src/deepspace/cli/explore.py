@@ -8,12 +8,17 @@ from typing import Annotated
 import typer
 
 from deepspace.cli import options as o
+from deepspace.errors import ServerError
 
 __all__ = ["explore"]
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
 
 def explore(
-    source: Annotated[str, typer.Argument(metavar="DATA|SPACE", help="Data to fit, or a saved space to open.")],
+    source: Annotated[
+        str | None, typer.Argument(metavar="DATA|SPACE", help="Data to fit, or a saved space to open.")
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address; open nothing.")] = False,
     port: Annotated[int | None, typer.Option("--port", help="8765 or the next free one, if left out.")] = None,
     host: Annotated[
@@ -39,12 +44,21 @@ def explore(
 ) -> None:
     """Fit DATA, or open SPACE, and walk it in the browser.
 
-    While DATA is being fitted the page shows the space taking shape.
+    While DATA is being fitted the page shows the space taking shape. Without an argument the page begins with a choice:
+    recent spaces, examples, a file of your own.
     """
     from deepspace.cli.fitting import FitOptions, default_output, is_space, suffixed
     from deepspace.cli.terminal import say
-    from deepspace.cli.walking import fit_session, open_session, walk
+    from deepspace.cli.walking import desk, fit_session, open_session, walk, walk_desk
 
+    if source is None:
+        if host not in _LOOPBACK:
+            raise ServerError("the start page can read and write your files, so it is served to this machine alone; "
+                              "name a space or data to share, or leave --host out.")  # fmt: skip
+        if (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size) != (None,) * 9:
+            raise ServerError("these options need DATA to fit or a SPACE; without it the page asks for everything.")
+        walk_desk(desk(Path.cwd()), port=port, open_browser=not no_browser)
+        return
     if is_space(source):
         if output is not None or overwrite:
             say("note: opening a saved space; -o and --overwrite are for data.")
@@ -55,6 +69,6 @@ def explore(
             seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite,
         )  # fmt: skip
         session = fit_session(chosen, named=output is not None)
-    if host not in {"127.0.0.1", "localhost", "::1"}:
+    if host not in _LOOPBACK:
         say(f"warning: listening on {host}: everyone who can reach this machine can read these rows.")
     walk(session, host=host, port=port, open_browser=not no_browser)

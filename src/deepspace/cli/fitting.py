@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from deepspace.api import Space
     from deepspace.data import Dataset
     from deepspace.models import VAE, LatentModel
+    from deepspace.server.desk.orders import Order
     from deepspace.training import Progress, TrainConfig
 
 __all__ = ["RESUME", "FitOptions", "default_output", "is_space", "show", "suffixed"]
@@ -50,7 +52,7 @@ class FitOptions:
     output: Path
     target: str | None = None
     include_target: bool = False
-    schema: Path | None = None
+    schema: Path | Mapping[str, Any] | None = None
     modality: str | None = None
     image_size: int | None = None
     seed: int = 0
@@ -60,6 +62,25 @@ class FitOptions:
     max_seconds: float | None = None
     threads: int | None = None
     overwrite: bool = False
+
+    @classmethod
+    def of(cls, order: Order) -> FitOptions:
+        """The options that ``order`` was made of. Raises SpaceError when they are another version's."""
+        try:
+            return cls(order.data, order.output, **order.options)
+        except TypeError as error:
+            raise SpaceError(
+                f"the fit of '{order.output.name}' was begun by another deepspace; start it anew."
+            ) from error
+
+    def order(self) -> Order:
+        """What the start page needs to go on with this fit."""
+        from deepspace.server.desk.orders import Order
+
+        options = {k: v for k, v in asdict(self).items() if k not in ("data", "output") and v is not None}
+        if isinstance(self.schema, Path):
+            options["schema"] = os.path.abspath(self.schema)
+        return Order(os.path.abspath(self.data), Path(os.path.realpath(self.output)), options)
 
     def check_output(self) -> None:
         """Refuses, before any work is done, to replace what is already there."""
@@ -112,13 +133,16 @@ class FitOptions:
     ) -> Space:
         """Reads the data and shows what was made of it, trains, builds the space and saves it."""
         from deepspace.api import fit
+        from deepspace.server.desk.orders import keep_order
+        from deepspace.server.desk.recent import Recent
 
         def read(dataset: Dataset) -> None:
             show(dataset)
+            keep_order(self.order())
             if on_dataset is not None:
                 on_dataset(dataset)
 
-        return fit(
+        space = fit(
             self.data,
             **self.reading(),
             model=self._model(),
@@ -132,6 +156,8 @@ class FitOptions:
             should_stop=should_stop,
             overwrite=self.overwrite,
         )
+        Recent().remember(space)
+        return space
 
 
 def show(dataset: Dataset) -> None:

@@ -6,12 +6,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from deepspace.cli.fitting import RESUME, FitOptions
+from deepspace.cli.fitting import RESUME, FitOptions, default_output
 from deepspace.cli.progress import FitDisplay
 from deepspace.cli.terminal import result, say
 from deepspace.errors import DeepspaceError, SpaceError
@@ -19,8 +20,10 @@ from deepspace.errors import DeepspaceError, SpaceError
 if TYPE_CHECKING:
     from deepspace.data import Dataset
     from deepspace.server import Session
+    from deepspace.server.desk.desk import Desk
+    from deepspace.server.desk.orders import Order
 
-__all__ = ["fit_session", "open_session", "walk"]
+__all__ = ["desk", "fit_session", "open_session", "walk", "walk_desk"]
 
 _LINGER = 5.0
 """Seconds that a page has to load (or reload) and read why a fit failed, before the server leaves."""
@@ -39,9 +42,11 @@ def open_session(path: str | Path, beside: Path | None = None) -> Session:
     """
     from deepspace.api import open as open_space
     from deepspace.server import Session
+    from deepspace.server.desk.recent import Recent
 
     space = open_space(path)
     _ = space.model, space.map
+    Recent().remember(space)
     return Session(space.name, space=space, beside=None if beside is None else open_space(beside))
 
 
@@ -50,13 +55,27 @@ def fit_session(options: FitOptions, *, named: bool) -> Session:
 
     named: whether the user chose the output's name; only a name of our own choosing is opened instead of refused.
     """
-    from deepspace.server import Session
-    from deepspace.server.preview import Previews
-
     if options.output.exists() and not options.overwrite:
         if named:
             options.check_output()
         return _fitted_before(options)
+    return _fitting(options)
+
+
+def desk(folder: Path) -> Desk:
+    """The start page's desk: spaces are kept in ``folder`` unless another place is named."""
+    from deepspace.server.desk.desk import Desk
+
+    def fit(order: Order) -> Session:
+        return _fitting(FitOptions.of(order))
+
+    return Desk(folder, open_space=open_session, fit=fit, output_of=default_output)
+
+
+def _fitting(options: FitOptions) -> Session:
+    """A session that fits when it is started."""
+    from deepspace.server import Session
+    from deepspace.server.preview import Previews
 
     def start(on_progress: Any, on_epoch: Any, should_stop: Any) -> Any:
         with FitDisplay() as display:
@@ -120,6 +139,20 @@ def walk(session: Session, *, host: str, port: int | None, open_browser: bool) -
     _finish(session)
 
 
+def walk_desk(desk: Desk, *, port: int | None, open_browser: bool) -> None:
+    """Serves the start page until Ctrl-C, to this machine alone: it reads and writes this account's files."""
+    from deepspace.server import bind, serve
+
+    host = "127.0.0.1"
+    with suppress(KeyboardInterrupt):
+        serve(desk, host=host, listener=bind(host, port), open_browser=open_browser, on_ready=result)
+    fitting = desk.fitting
+    ended = desk.close(_PATIENCE)
+    if fitting and desk.space is None:
+        say("interrupted; the start page goes on from where this one was saved last.")
+        _leave(ended)
+
+
 def _when_failed(session: Session) -> Callable[[int], bool]:
     """Whether to leave, given the number of pages that are open: only after a failed fit that nobody looks at."""
     alone_since: float | None = None
@@ -153,6 +186,11 @@ def _finish(session: Session) -> None:
     if session.space is not None:
         return
     say(RESUME)
+    _leave(ended)
+
+
+def _leave(ended: bool) -> None:
+    """Leaves as Ctrl-C would, also out of a fit that has not ended."""
     if not ended:
         # The fit is deep inside a library; waiting longer helps nobody, and every file is whole or absent.
         sys.stdout.flush()

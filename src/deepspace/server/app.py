@@ -13,11 +13,15 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from deepspace.errors import DeepspaceError
+from deepspace.server.desk.desk import Desk
 from deepspace.server.guard import Guard
 from deepspace.server.live import Hub
 from deepspace.server.pages import mount_page
 from deepspace.server.routes import add_all
+from deepspace.server.routes import desk as desk_routes
+from deepspace.server.routes import shared as shared_routes
 from deepspace.server.session import Session
+from deepspace.server.shared import Shared
 from deepspace.server.version import version
 from deepspace.server.view import View, Views
 from deepspace.server.wire import SessionInfo, SpaceInfo
@@ -26,16 +30,23 @@ __all__ = ["make_server"]
 
 
 def make_server(
-    session: Session, *, static: Path | None = None, host: str = "127.0.0.1", origins: Collection[str] = ()
+    session: Session | Desk,
+    *,
+    static: Path | None = None,
+    host: str = "127.0.0.1",
+    origins: Collection[str] = (),
+    shared: Shared | None = None,
+    frames: Collection[str] = (),
 ) -> FastAPI:
-    """The application that serves one session.
+    """The application that serves one session, or a desk that changes it.
 
     static: folder of the built page; a page saying how to build it is shown where that is missing. host: the address
     the server will be bound to, for the Host check. origins: further origins whose pages may connect (a development
-    server of the page).
+    server of the page). shared: the selection and the pin, for a program that reads and sets them. frames: origins
+    whose pages may hold this one in a frame.
     """
     views = Views(session.beside)
-    hub = Hub(session, views)
+    hub = Hub(session, views, shared)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,11 +63,17 @@ def make_server(
         openapi_url="/api/openapi.json",
     )
     app.state.hub = hub
-    app.add_middleware(Guard, host=host, origins=origins)
+    if isinstance(session, Desk):
+        app.add_middleware(desk_routes.OneSpace, desk=session)
+    app.add_middleware(Guard, host=host, origins=origins, large=[desk_routes.UPLOADS], frames=frames)
     _add_errors(app)
     view = _viewer(session, views)
     _add_session(app, session, hub, view)
     add_all(app, view)
+    if isinstance(session, Desk):
+        desk_routes.add(app, session)
+    if shared is not None:
+        shared_routes.add(app, shared)
     mount_page(app, static)
     return app
 
@@ -86,7 +103,7 @@ def _add_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, misread)
 
 
-def _viewer(session: Session, views: Views) -> Callable[[], View]:
+def _viewer(session: Session | Desk, views: Views) -> Callable[[], View]:
     """A function that gives the view of the space, or answers 409 with the reason why there is none yet."""
 
     def view() -> View:
@@ -99,7 +116,7 @@ def _viewer(session: Session, views: Views) -> Callable[[], View]:
     return view
 
 
-def _add_session(app: FastAPI, session: Session, hub: Hub, view: Callable[[], View]) -> None:
+def _add_session(app: FastAPI, session: Session | Desk, hub: Hub, view: Callable[[], View]) -> None:
     @app.get("/api/session", response_model_exclude_none=True)
     async def read_session() -> SessionInfo:
         return session.info()

@@ -19,13 +19,17 @@ MAX_MESSAGE = 64 * 1024
 MAX_BODY = 2 * 1024 * 1024
 """Most bytes in one request body: one bit for each of sixteen million rows."""
 
+_UNKNOWN = 1 << 63
+_CHANGING = ("/api/desk", "/api/shared")
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # Every script comes from this server and none is made from text; workers made from blobs may index points.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws://{host} wss://{host}; "
-    "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors {frames}"
 )
 
 
@@ -50,11 +54,23 @@ class Guard:
 
     A request is let through when its Host is a loopback name or the bound host (bound to every interface: any literal
     address or this machine's name, since rebinding needs a foreign name), and its Origin, if it has one, is the same
-    host and port.
+    host and port. One that changes more than what is on the page must be JSON or carry the header X-Deepspace besides:
+    neither can come from a form or a foreign page without a preflight, which nobody answers. Only
+    ``large`` paths take long bodies. Pages of ``frames`` alone may hold this one in a frame.
     """
 
-    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", origins: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str = "127.0.0.1",
+        origins: Collection[str] = (),
+        large: Collection[str] = (),
+        frames: Collection[str] = (),
+    ) -> None:
         self.app = app
+        self.frames = " ".join(frames) or "'none'"
+        self.large = frozenset(large)
         self.host = host.strip("[]").lower()
         self.origins = frozenset(o.rstrip("/").lower() for o in origins)
         self.names = _LOOPBACK | {self.host}
@@ -77,6 +93,10 @@ class Guard:
                 return f"Pages from '{origin[:80]}' may not read this server."
         return None
 
+    @staticmethod
+    def _changes(scope: Scope) -> bool:
+        return scope["method"] not in _READING and scope["path"].startswith(_CHANGING)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
@@ -90,7 +110,7 @@ class Guard:
                 await receive()
                 await send({"type": "websocket.close", "code": 1008, "reason": "refused"})
             return
-        policy = _POLICY.format(host=headers.get("host", "localhost"))
+        policy = _POLICY.format(host=headers.get("host", "localhost"), frames=self.frames)
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -105,20 +125,30 @@ class Guard:
         if refusal is not None:
             policy = "default-src 'none'"
             await _answer(secured, 403, refusal)
-        elif _body_length(headers) > MAX_BODY:
+        elif self._changes(scope) and not _is_deliberate(headers):
+            await _answer(secured, 403, "Only deepspace's own page may change something here.")
+        elif scope["path"] in self.large and _body_length(headers) == _UNKNOWN:
+            await _answer(secured, 411, "A file must say how long it is.")
+        elif scope["path"] not in self.large and _body_length(headers) > MAX_BODY:
             await _answer(secured, 413, f"A request body may hold at most {MAX_BODY} bytes.")
         else:
             await self.app(scope, receive, secured)
 
 
+def _is_deliberate(headers: Headers) -> bool:
+    """Whether a request was made by a script that this server's own page runs."""
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
+    return kind == "application/json" or "x-deepspace" in headers
+
+
 def _body_length(headers: Headers) -> int:
     """Announced bytes of the body. No endpoint takes a body of unknown length, so chunked ones count as too long."""
     if "transfer-encoding" in headers:
-        return MAX_BODY + 1
+        return _UNKNOWN
     try:
         return int(headers.get("content-length", "0"))
     except ValueError:
-        return MAX_BODY + 1
+        return _UNKNOWN
 
 
 async def _answer(send: Send, status: int, sentence: str) -> None:

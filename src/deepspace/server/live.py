@@ -19,7 +19,9 @@ from deepspace.server.items import NEIGHBOURS, Items
 from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, parse
 
 if TYPE_CHECKING:
+    from deepspace.server.desk.desk import Desk
     from deepspace.server.session import Session
+    from deepspace.server.shared import Shared
     from deepspace.server.view import Views
     from deepspace.space import BaseSpace
 
@@ -72,6 +74,7 @@ class Connection:
         self.busy = False
         self.outbox: deque[bytes | str] = deque()
         self.session_changed = True
+        self.shared_changed = True
         self.preview_seen = 0
         self.wake = asyncio.Event()
 
@@ -83,7 +86,8 @@ class Connection:
 class Hub:
     """All live connections of one server, and the worker that answers them."""
 
-    def __init__(self, session: Session, views: Views) -> None:
+    def __init__(self, session: Session | Desk, views: Views, shared: Shared | None = None) -> None:
+        self.shared = shared
         self.session = session
         self.views = views
         self.connections: set[Connection] = set()
@@ -104,12 +108,18 @@ class Hub:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(self._session_changed)
 
+        def told() -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._shared_changed)
+
         self._forget = self.session.listen(changed)
+        self._forget_shared = self.shared.listen(told) if self.shared is not None else lambda: None
         self._task = asyncio.create_task(self._answer())
         self._session_changed()
 
     async def close(self) -> None:
         self._forget()
+        self._forget_shared()
         if self._task is not None:
             self._task.cancel()
         for connection in list(self.connections):
@@ -134,6 +144,11 @@ class Hub:
             self._worker.submit(self._warm_up, space)
         for connection in self.connections:
             connection.session_changed = True
+            connection.wake.set()
+
+    def _shared_changed(self) -> None:
+        for connection in self.connections:
+            connection.shared_changed = True
             connection.wake.set()
 
     def _warm_up(self, space: BaseSpace) -> None:
@@ -238,6 +253,7 @@ class Hub:
                 await connection.wake.wait()
                 connection.wake.clear()
                 await self._write_news(connection)
+                await self._write_shared(connection)
                 while connection.outbox:
                     message = connection.outbox.popleft()
                     if isinstance(message, bytes):
@@ -259,3 +275,8 @@ class Hub:
         if preview is not None and preview[0] > connection.preview_seen:
             connection.preview_seen = preview[0]
             await connection.socket.send_bytes(preview[1])
+
+    async def _write_shared(self, connection: Connection) -> None:
+        if connection.shared_changed and self.shared is not None:
+            connection.shared_changed = False
+            await connection.socket.send_text(self.shared.info().model_dump_json(by_alias=True))

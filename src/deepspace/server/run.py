@@ -8,12 +8,15 @@ import threading
 import webbrowser
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import ServerError
 from deepspace.server.guard import MAX_MESSAGE
 from deepspace.server.pages import STATIC
 from deepspace.server.session import Session
+
+if TYPE_CHECKING:
+    from deepspace.server.desk.desk import Desk
 
 __all__ = ["DEFAULT_PORT", "bind", "serve"]
 
@@ -70,7 +73,7 @@ def _address(host: str, listener: socket.socket) -> str:
 
 
 def serve(
-    session: Session,
+    session: Session | Desk,
     *,
     host: str = "127.0.0.1",
     port: int | None = None,

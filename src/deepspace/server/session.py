@@ -236,10 +236,16 @@ class Session:
             self._phase = "failed"
         self._tell()
 
+    def _should_stop(self) -> bool:
+        """Raises KeyboardInterrupt, into the fit, when the session was cancelled: a checkpoint is all that is kept."""
+        if self._cancelled.is_set():
+            raise KeyboardInterrupt
+        return self._stop.is_set()
+
     def _run(self) -> None:
         assert self._fit is not None
         try:
-            self.ready(self._fit(self.report, self.epoch, self._stop.is_set))
+            self.ready(self._fit(self.report, self.epoch, self._should_stop))
         except KeyboardInterrupt:
             return
         except BaseException as error:

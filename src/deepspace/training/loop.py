@@ -69,7 +69,8 @@ def train(
     Goes on from ``config.checkpoint`` if that file is of the same model, rows and settings; the result is then the
     same, bit for bit, as without the interruption (same device and threads). ``on_epoch`` gets the model, in eval mode,
     and the number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
-    Ctrl-C and SIGTERM write the checkpoint first. Raises TrainingError, with advice, where training cannot go on.
+    Ctrl-C, a KeyboardInterrupt out of a callback and SIGTERM write the checkpoint first. Raises TrainingError, with
+    advice, where training cannot go on.
     A model in closed form is solved instead, on the same rows.
     """
     _check(model, array)
@@ -262,7 +263,11 @@ class _Run:
                 state.sums = [0.0, 0.0, 0.0]
                 self.generator.manual_seed(_noise_seed(self.config.seed, epoch, 0))
                 torch.manual_seed(_noise_seed(self.config.seed, epoch, 1))
-            self._epoch(epoch, within)
+            try:
+                self._epoch(epoch, within)
+            except KeyboardInterrupt:  # between two steps, by a signal or out of a callback
+                self._save()
+                raise
         if self.checkpoint is not None:
             self._save()
         return state.stopped  # type: ignore[return-value]
@@ -326,10 +331,10 @@ class _Run:
         self._say(state.step // self.plan.steps, message=f"Step {state.step + 1} was not finite and was skipped.")
 
     def _heed_signal(self) -> None:
-        if self.signal:
+        if self.signal == signal.SIGTERM:
             self._save()
-            if self.signal == signal.SIGTERM:
-                raise SystemExit(128 + signal.SIGTERM)
+            raise SystemExit(128 + signal.SIGTERM)
+        if self.signal:
             raise KeyboardInterrupt
 
     def _ends(self) -> bool:

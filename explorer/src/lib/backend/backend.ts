@@ -1,6 +1,7 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
 import type { Raster } from "../map/raster";
+import type { Desk } from "../start/desk";
 import type {
   ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
@@ -22,6 +23,8 @@ export interface LiveHandlers {
   /** A sentence, and the request it belongs to where there is one. */
   failed(sentence: string, id: number | null): void;
   connected(is: boolean): void;
+  /** A program changed the selection or the pin, or a page did. */
+  shared(info: wire.SharedInfo): void;
 }
 
 /** One live connection. It reconnects by itself until closed. */
@@ -31,7 +34,17 @@ export interface Live {
   close(): void;
 }
 
+/** A selection and a pin that a program shares: one bit a row, the first in the lowest bit; no bytes for no selection. */
+export interface SharedRows {
+  selection(): Promise<Uint8Array>;
+  select(bits: Uint8Array<ArrayBuffer>): Promise<wire.SharedInfo>;
+  pin(row: number | null): Promise<wire.SharedInfo>;
+}
+
 export interface Backend {
+  readonly shared: SharedRows;
+  /** What the start page asks; answered only where the session says that there is a desk. */
+  readonly desk: Desk;
   session(): Promise<Session>;
   space(): Promise<SpaceInfo>;
   /** x and y of each row in turn. */

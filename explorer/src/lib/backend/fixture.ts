@@ -1,6 +1,7 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
 import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
+import { FixtureDesk } from "../start/fixture";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 import { MadeDirections } from "./fixture-directions";
@@ -21,6 +22,12 @@ function normal(i: number): number {
 }
 
 export class FixtureBackend implements Backend {
+  readonly desk = new FixtureDesk();
+  readonly shared = {
+    selection: async () => new Uint8Array(),
+    select: async () => ({ type: "shared" as const, serial: 0, selected: null, pinned: null }),
+    pin: async () => ({ type: "shared" as const, serial: 0, selected: null, pinned: null }),
+  };
   private readonly places: Float32Array;
   private readonly kinds: Uint8Array;
   readonly comparisons: FixtureComparisons;
@@ -43,8 +50,8 @@ export class FixtureBackend implements Backend {
   }
 
   async session(): Promise<Session> {
-    const phase = this.fitting ? "training" : "ready";
-    return { type: "session", phase, name: `fixture ${this.modality}`, modality: this.modality, version: "fixture", notes: [], canStop: true };
+    const phase = this.modality === "start" ? "idle" : this.fitting ? "training" : "ready";
+    return { type: "session", phase, name: `fixture ${this.modality}`, modality: this.modality, version: "fixture", notes: [], canStop: true, desk: phase === "idle", serial: 0 };
   }
 
   private columns(): ColumnInfo[] {

@@ -4,11 +4,15 @@ import {
   readContent, readFilm, readFrame, readItem, readWays,
   type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
 } from "../protocol";
-import type { LayersInfo, SurenessInfo } from "../wire.gen";
-import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
+import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
+import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
+import { HttpDesk } from "../start/desk";
 import { HttpComparisons } from "./comparisons";
 
 const SLOWEST_RETRY = 8000;
+
+/** The session that this page shows, once it knows: answers out of a later one are refused. */
+let known: number | null = null;
 
 async function get(path: string, signal?: AbortSignal): Promise<Response> {
   return ask(path, signal ? { signal } : {});
@@ -17,7 +21,8 @@ async function get(path: string, signal?: AbortSignal): Promise<Response> {
 async function ask(path: string, how: RequestInit): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(path, how);
+    const headers = { ...how.headers, ...(known === null ? {} : { "X-Deepspace-Session": String(known) }) };
+    answer = await fetch(path, { ...how, headers });
   } catch (error) {
     if (how.signal?.aborted) throw error;
     throw new BackendError("The server does not answer; is deepspace still running in its terminal?");
@@ -39,10 +44,22 @@ async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await (await get(path, signal)).json()) as T;
 }
 
+async function put(what: string, body: BodyInit, kind: string, base: string): Promise<SharedInfo> {
+  const headers = { "Content-Type": kind, "X-Deepspace": "1" };
+  return (await (await ask(`${base}api/shared/${what}`, { method: "PUT", body, headers })).json()) as SharedInfo;
+}
+
 export class HttpBackend implements Backend {
   readonly comparisons: HttpComparisons;
+  readonly desk: HttpDesk;
+  readonly shared: SharedRows = {
+    selection: async () => new Uint8Array(await (await get(`${this.base}api/shared/selection`)).arrayBuffer()),
+    select: (bits) => put("selection", bits, "application/octet-stream", this.base),
+    pin: (row) => put("pin", JSON.stringify({ row }), "application/json", this.base),
+  };
 
   constructor(private readonly base = "") {
+    this.desk = new HttpDesk(base);
     this.comparisons = new HttpComparisons(base, ask);
   }
 
@@ -203,7 +220,11 @@ class Socket implements Live {
       return;
     }
     const message = JSON.parse(data) as { type: string; id?: number; error?: string };
-    if (message.type === "session") this.handlers.session(message as unknown as Session);
+    if (message.type === "session") {
+      const session = message as unknown as Session;
+      known = session.desk ? session.serial : null;
+      this.handlers.session(session);
+    } else if (message.type === "shared") this.handlers.shared(message as unknown as SharedInfo);
     else if (message.type === "error") this.handlers.failed(message.error ?? "The server refused.", message.id ?? null);
   }
 

@@ -15,6 +15,7 @@ import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
 import { Layers } from "./layers.svelte";
 import { Paths } from "./paths.svelte";
+import { Sharing } from "./sharing.svelte";
 import { Shown } from "./shown.svelte";
 import { TrainingState } from "./training.svelte";
 
@@ -72,6 +73,8 @@ export class Explorer {
   help = $state(false);
   /** Asks the search field for the keyboard. */
   searching = $state(false);
+  /** Whether it is asked if a fit under way should be left. */
+  leaving = $state(false);
   /** The drawer's open panel. */
   drawer: string | null = $state(null);
   /** How much of the map it covers, in pixels. */
@@ -98,6 +101,7 @@ export class Explorer {
   besideMap: MapController | null = null;
   readonly address: Address;
   readonly training = new TrainingState();
+  private readonly sharing: Sharing;
   private readonly decoding: Decoding;
   private live: Live | null = null;
   private pinning: AbortController | null = null;
@@ -119,6 +123,7 @@ export class Explorer {
     const { frame, looked, marked } = parts(this);
     this.address = new Address([this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
+    this.sharing = new Sharing(this, backend);
     this.decoding = new Decoding(
       (id, x, y, detail) => this.live?.decode(id, x, y, detail),
       (decoded) => {
@@ -141,6 +146,7 @@ export class Explorer {
         this.remark = sentence;
         this.decoding.failed(id);
       },
+      shared: (info) => this.sharing.heard(info),
       connected: (is) => {
         this.connected = is;
         if (is) {
@@ -156,10 +162,16 @@ export class Explorer {
   }
 
   private heard(session: Session): void {
+    // The page holds much of one space; for another one it begins anew, with nothing but its theme.
+    if (this.session && this.session.phase !== "idle" && this.session.serial !== session.serial) {
+      history.replaceState(null, "", location.pathname + location.search + (this.theme === "auto" ? "" : `#theme=${this.theme}`));
+      location.reload();
+      return;
+    }
     this.session = session;
     this.failure = null;
     this.training.heard(session);
-    document.title = session.phase === "ready" ? `${session.name} · deepspace` : `${session.phase} · ${session.name}`;
+    document.title = session.phase === "idle" ? "deepspace" : session.phase === "ready" ? `${session.name} · deepspace` : `${session.phase} · ${session.name}`;
     if (session.phase === "ready" && !this.space) void this.load();
   }
 
@@ -314,6 +326,20 @@ export class Explorer {
     else if (this.filters.any) this.filters.clear();
     else if (this.pinnedIndex !== null) this.unpin();
     else this.remark = null;
+  }
+
+  /** To the start page, from a space at once, from a fit when that is confirmed. */
+  toStart(): void {
+    if (this.phase === "ready" || this.phase === "failed") void this.leaveSession();
+    else this.leaving = true;
+  }
+
+  async leaveSession(): Promise<void> {
+    try {
+      await this.backend.desk.leave();
+    } catch (error) {
+      this.remark = (error as Error).message;
+    }
   }
 
   stopFit(): void {

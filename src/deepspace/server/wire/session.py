@@ -34,10 +34,14 @@ class ProgressInfo(Sparse):
 
 
 class SessionInfo(Sparse):
-    """Where the session stands; sent on /api/session and, with type "session", to every live connection."""
+    """Where the session stands; sent on /api/session and, with type "session", to every live connection.
+
+    desk: whether there is a start page to go back to; then ``serial`` counts the sessions, and the phase is
+    "idle" while none is open.
+    """
 
     type: Literal["session"] = "session"
-    phase: Phase
+    phase: Phase | Literal["idle"]
     name: str
     modality: str | None = None
     progress: ProgressInfo | None = None
@@ -45,6 +49,8 @@ class SessionInfo(Sparse):
     version: str
     notes: list[str] = Field(default_factory=list)
     can_stop: bool = False
+    desk: bool = False
+    serial: int = 0
 
 
 class PreviewLabels(Wire):
