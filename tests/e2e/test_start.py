@@ -282,6 +282,13 @@ def test_the_whole_way_by_keyboard_on_a_phone(start: Any, desk: Any) -> None:
     assert desk.fitting
 
 
+def wrong(page: Any) -> set[str]:
+    """What the accessibility check is sure of, once nothing fades any more."""
+    opacity = "getComputedStyle(document.querySelector('[data-testid=start] .rest') ?? document.body).opacity"
+    until(lambda: page.page.evaluate(opacity) == "1", "the page to be lit")
+    return set(page.page.evaluate(CHECK))
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_serious_is_found_by_the_accessibility_check(start: Any, desk: Any, theme: str) -> None:
     from deepspace.space.files import Work
@@ -292,19 +299,19 @@ def test_nothing_serious_is_found_by_the_accessibility_check(start: Any, desk: A
     page = start(bypass_csp=True, color_scheme=theme)
     page.page.add_script_tag(path=str(ENGINE))
     see(page, "partial").get_by_role("button", name="Discard half").click()
-    found = set(page.page.evaluate(CHECK))
+    found = wrong(page)
     page.page.get_by_test_id("example-wine").click()
     see(page, "schema")
     page.page.get_by_text("More settings").click()
     page.page.get_by_label("What magnesium is", exact=True).select_option("boolean")
     see(page, "objection")
-    found |= set(page.page.evaluate(CHECK))
+    found |= wrong(page)
     page.page.get_by_role("button", name="Something else").click()
     page.page.get_by_test_id("example-digits").click()
     see(page, "first-items")
-    found |= set(page.page.evaluate(CHECK))
+    found |= wrong(page)
     learn(page, 40)
     see(page, "cancel").click()
     see(page, "leave-sure")
-    found |= set(page.page.evaluate(CHECK))
+    found |= wrong(page)
     assert not found, "\n".join(sorted(found))

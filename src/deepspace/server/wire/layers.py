@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from deepspace.server.wire.base import Wire
 
-__all__ = ["FieldInfo", "GridInfo", "LayersInfo", "PresenceInfo", "RegionInfo", "RegionsInfo", "SurenessInfo", "TraitInfo"]
+__all__ = [
+    "FieldInfo",
+    "GridInfo",
+    "LayersInfo",
+    "PresenceInfo",
+    "RegionInfo",
+    "RegionsInfo",
+    "SurenessInfo",
+    "TraitInfo",
+]
 
 
 class GridInfo(Wire):
