@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from deepspace.explore.axes import Axes, axes
 from deepspace.explore.factors import Factor, Factors, changed, factors
 from deepspace.explore.paths import KINDS, Gain, Path, Paths, Traversal, lerp, path, paths, slerp, traverse
 
 __all__ = [
     "KINDS",
+    "Axes",
     "Factor",
     "Factors",
     "Gain",
     "Path",
     "Paths",
     "Traversal",
+    "axes",
     "changed",
     "factors",
     "lerp",
