@@ -12,6 +12,7 @@ from deepspace.errors import SpaceError
 from deepspace.explore import factors, traverse
 from deepspace.server.formatting import as_number, cell
 from deepspace.server.items import Items, records
+from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import Change, FactorInfo, FactorsInfo, Film
 
 __all__ = ["STEPS", "Films"]
@@ -43,7 +44,7 @@ class Films:
                 )
             return self._ranked
 
-    def film(self, factor: int, row: int | None = None) -> Film:
+    def film(self, factor: int, row: int | None = None, axes: str = MAP) -> Film:
         """The dimension moved in ``STEPS`` steps, all others held where ``row`` has them (or at the mean)."""
         space = self.space
         if row is not None and not 0 <= row < len(space):
@@ -51,7 +52,7 @@ class Films:
         walk = traverse(space, factor, start=row, steps=STEPS)
         encoded = np.asarray(space.decode_encoded(walk.z))
         nearest = [int(i) for i in space.neighbors(z=walk.z, k=1).index[:, 0]]
-        places = np.asarray(space.map.transform(walk.z))
+        places = np.asarray(plane(space, axes).transform(walk.z))
         percentiles = np.asarray(space.density_percentile(walk.z), np.float64)
         return Film(
             factor=factor,

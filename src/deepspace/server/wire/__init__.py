@@ -5,6 +5,7 @@ The page's types are generated from these: `make wire` writes ``explorer/src/lib
 
 from __future__ import annotations
 
+from deepspace.server.wire.axes import AxesInfo, AxisInfo
 from deepspace.server.wire.base import Sparse, Wire, frame
 from deepspace.server.wire.factors import Change, FactorInfo, FactorsInfo, Film
 from deepspace.server.wire.items import (
@@ -38,6 +39,8 @@ from deepspace.server.wire.space import (
 )
 
 __all__ = [
+    "AxesInfo",
+    "AxisInfo",
     "CellText",
     "Cells",
     "Change",
