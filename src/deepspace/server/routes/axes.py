@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from fastapi import FastAPI, Request
@@ -38,7 +39,7 @@ def _described(found: Axes) -> AxesInfo:
         AxisInfo(label=found.labels[i], kind=found.kinds[i], origin=found.origin[i], unit=found.unit[i], explained=s)
         for i, s in enumerate(shares)
     )
-    trust = {name: found.trust.get(name) for name in ("trustworthiness", "continuity", "n", "k")}
+    trust: dict[str, Any] = {name: found.trust.get(name) for name in ("trustworthiness", "continuity", "n", "k")}
     return AxesInfo(
         name=found.name,
         kind=found.kind,
