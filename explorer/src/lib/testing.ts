@@ -47,6 +47,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get history() { return explorer.training.history; },
     get generatedShown() { return map()?.generated?.shown ?? 0; },
     get frames() { return map()?.frames ?? 0; },
+    get axes() { return explorer.axes.name; },
+    get axesInfo() { return explorer.axes.info; },
+    get pointsDrawn() { return map()?.drawn ?? 0; },
+    get pace() { return map()?.renderer.pace ?? null; },
     get zoom() { return map()?.view.zoom ?? 1; },
     get pointSize() { return map()?.look.size ?? 0; },
     positionOf(row: number) {

@@ -1,6 +1,6 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Ways } from "../protocol";
+import type { AxesInfo, ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Ways } from "../protocol";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -24,8 +24,11 @@ export interface Live {
 export interface Backend {
   session(): Promise<Session>;
   space(): Promise<SpaceInfo>;
-  /** x and y of each row in turn. */
-  positions(): Promise<Float32Array>;
+  /** The axes on which places are given, here and over the live connection; empty while none are shown. */
+  axes: string;
+  /** x and y of each row in turn, NaN for a row that has no place. */
+  positions(axes: string): Promise<Float32Array>;
+  describe(axes: string): Promise<AxesInfo>;
   column(info: ColumnInfo): Promise<ColumnData>;
   item(index: number, signal?: AbortSignal): Promise<Item>;
   content(index: number): Promise<Content>;

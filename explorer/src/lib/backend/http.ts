@@ -1,6 +1,6 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFilm, readFrame, readItem, readWays, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
+import { readContent, readFilm, readFrame, readItem, readWays, type AxesInfo, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
 
 const SLOWEST_RETRY = 8000;
@@ -45,8 +45,19 @@ export class HttpBackend implements Backend {
     return json<SpaceInfo>(`${this.base}api/space`);
   }
 
-  async positions(): Promise<Float32Array> {
-    return new Float32Array(await (await get(`${this.base}api/map.f32`)).arrayBuffer());
+  axes = "";
+
+  private get onAxes(): string {
+    return `axes=${encodeURIComponent(this.axes || "map")}`;
+  }
+
+  async positions(axes: string): Promise<Float32Array> {
+    const path = axes === "map" ? "api/map.f32" : `api/axes.f32?axes=${encodeURIComponent(axes)}`;
+    return new Float32Array(await (await get(`${this.base}${path}`)).arrayBuffer());
+  }
+
+  describe(axes: string): Promise<AxesInfo> {
+    return json<AxesInfo>(`${this.base}api/axes?axes=${encodeURIComponent(axes)}`);
   }
 
   async column(info: ColumnInfo): Promise<ColumnData> {
@@ -68,7 +79,7 @@ export class HttpBackend implements Backend {
   }
 
   async film(factor: number, row: number | null, signal?: AbortSignal) {
-    return readFilm(await json(`${this.base}api/factors/${factor}/film${row === null ? "" : `?row=${row}`}`, signal));
+    return readFilm(await json(`${this.base}api/factors/${factor}/film?${this.onAxes}${row === null ? "" : `&row=${row}`}`, signal));
   }
 
   async paths(through: readonly string[], steps: number, signal?: AbortSignal) {
@@ -81,7 +92,7 @@ export class HttpBackend implements Backend {
 
   async cells(x: number, y: number, step: number, columns: number, rows: number) {
     const found = await json<{ contents: unknown[] }>(
-      `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}`,
+      `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}&${this.onAxes}`,
     );
     return found.contents.map((content) => (content ? readContent(content) : null));
   }
@@ -106,7 +117,7 @@ export class HttpBackend implements Backend {
   }
 
   connect(handlers: LiveHandlers): Live {
-    return new Socket(this.base, handlers);
+    return new Socket(this.base, handlers, () => this.axes || "map");
   }
 }
 
@@ -119,6 +130,7 @@ class Socket implements Live {
   constructor(
     private readonly base: string,
     private readonly handlers: LiveHandlers,
+    private readonly axes: () => string,
   ) {
     this.open();
   }
@@ -161,7 +173,7 @@ class Socket implements Live {
   }
 
   decode(id: number, x: number, y: number, detail: boolean): void {
-    this.send({ type: "decode", id, x, y, detail });
+    this.send({ type: "decode", id, x, y, detail, axes: this.axes() });
   }
 
   stop(): void {

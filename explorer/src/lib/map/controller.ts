@@ -51,7 +51,7 @@ export class MapController {
   constructor(
     points: HTMLCanvasElement,
     private readonly overlay: HTMLCanvasElement,
-    private readonly insets: () => Insets,
+    readonly insets: () => Insets,
   ) {
     this.renderer = new WebGLRenderer(points, () => this.repaint());
     this.pen = overlay.getContext("2d")!;

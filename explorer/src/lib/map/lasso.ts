@@ -18,6 +18,12 @@ export function contains(outline: ArrayLike<number>, x: number, y: number): bool
   return inside;
 }
 
+/** The rectangle between the first and the last corner of a drag, as an outline. */
+export function boxOf(drag: readonly number[]): number[] {
+  const [x0, y0, x1, y1] = [drag[0]!, drag[1]!, drag.at(-2)!, drag.at(-1)!];
+  return [x0, y0, x1, y0, x1, y1, x0, y1];
+}
+
 /** Smallest rectangle around an outline. */
 export function around(outline: readonly number[]): Bounds {
   const box: Bounds = [Infinity, Infinity, -Infinity, -Infinity];

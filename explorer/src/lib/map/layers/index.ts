@@ -3,6 +3,7 @@
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
 import { anchors } from "./anchors.svelte";
+import { axes } from "./axes.svelte";
 import { generated } from "./generated.svelte";
 import { names } from "./names.svelte";
 import { paths } from "./paths.svelte";
@@ -11,4 +12,4 @@ import { pictures } from "./pictures.svelte";
 /** Called once the map is there. Adds what it draws with `map.add`, and keeps it up to date with effects. */
 export type Install = (explorer: Explorer, map: MapController) => void;
 
-export const LAYERS: Install[] = [pictures, generated, names, paths, anchors];
+export const LAYERS: Install[] = [pictures, generated, names, axes, paths, anchors];
