@@ -3,6 +3,7 @@
 import type { AxisInfo } from "../../protocol";
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
+import { plain } from "../../words";
 import { dateTicks, ticks, written } from "../ticks";
 import type { Theme } from "../colour";
 
@@ -18,7 +19,8 @@ function marks(axis: AxisInfo, from: number, to: number, count: number): { place
 }
 
 export function said(axis: AxisInfo): string {
-  return axis.explained === null ? axis.label : `${axis.label}, ${Math.round(100 * axis.explained)} % of variance`;
+  const name = plain(axis.label);
+  return axis.explained === null ? name : `${name}, ${Math.round(100 * axis.explained)} % of variance`;
 }
 
 function write(pen: CanvasRenderingContext2D, theme: Theme, text: string, x: number, y: number): void {
@@ -35,7 +37,7 @@ export function axes(explorer: Explorer, map: MapController): void {
     if (!info) return;
     const inset = map.insets();
     const [left, right] = [inset.left + 8, view.width - inset.right - 8];
-    const [top, bottom] = [inset.top, view.height - inset.bottom - 22];
+    const [top, bottom] = [inset.top, view.height - inset.bottom - 2];
     if (right - left < 80 || bottom - top < 80) return;
     const [x0, y0] = view.toWorld(left, bottom);
     const [x1, y1] = view.toWorld(right, top);
@@ -60,13 +62,14 @@ export function axes(explorer: Explorer, map: MapController): void {
     for (const m of across) if (m.at > left + 24 && m.at < right - 24) write(pen, theme, m.text, m.at, bottom + SIZE + 2);
     pen.textAlign = "left";
     pen.textBaseline = "middle";
-    for (const m of up) if (m.at < bottom - 14) write(pen, theme, m.text, left + SIZE + 4, m.at);
+    for (const m of up) if (m.at < bottom - 14 && m.at > top + 20) write(pen, theme, m.text, left + SIZE + 4, m.at);
     pen.font = "600 11px system-ui, sans-serif";
     pen.textAlign = "right";
     pen.textBaseline = "bottom";
     write(pen, theme, `${said(info.axes[0])} →`, right, bottom - 4);
     pen.textAlign = "left";
-    write(pen, theme, `↑ ${said(info.axes[1])}`, left, top - 6);
+    pen.textBaseline = "top";
+    write(pen, theme, `↑ ${said(info.axes[1])}`, left + SIZE + 4, top);
     pen.restore();
   });
 
