@@ -4,13 +4,16 @@ import { number } from "../words";
 
 const DAY = 86_400_000;
 
+/** 1, 2 or 5 times a power of ten, at least (nearly) as large. */
+function rounded(step: number): number {
+  const power = 10 ** Math.floor(Math.log10(step));
+  return [1, 2, 5, 10].find((m) => m * power >= step * 0.999)! * power;
+}
+
 /** About `count` round values from low to high: steps of 1, 2 or 5 times a power of ten. */
 export function ticks(low: number, high: number, count: number, whole = false): number[] {
   if (!(high > low) || count < 1) return [];
-  const rough = (high - low) / count;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  let step = [1, 2, 5, 10].find((m) => m * power >= rough * 0.999)! * power;
-  if (whole) step = Math.max(step, 1);
+  const step = Math.max(rounded((high - low) / count), whole ? 1 : 0);
   const out: number[] = [];
   // By number, not by addition: sums of a tenth are no tenths.
   for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) out.push(Number((k * step).toPrecision(12)));
@@ -21,7 +24,7 @@ export function ticks(low: number, high: number, count: number, whole = false): 
 export function dateTicks(low: number, high: number, count: number): number[] {
   const days = (high - low) / count;
   if (days < 20) return ticks(low, high, count, true);
-  const months = days < 45 ? 1 : days < 120 ? 3 : days < 270 ? 6 : 12 * Math.max(1, ticks(0, days / 365.25, 1).at(-1)!);
+  const months = days < 45 ? 1 : days < 120 ? 3 : days < 270 ? 6 : 12 * Math.max(1, rounded(days / 365.25));
   const start = new Date(low * DAY);
   const out: number[] = [];
   for (let m = Math.ceil((start.getUTCFullYear() * 12 + start.getUTCMonth()) / months) * months; ; m += months) {
