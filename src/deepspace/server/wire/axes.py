@@ -20,8 +20,8 @@ class AxisInfo(Wire):
 
 
 class AxesInfo(Wire):
-    """``placed`` of the rows have a place; trust is measured on ``n`` of those. ``exact``: a place leads back to latents
-    by itself, and else the near rows' are blended."""
+    """``placed`` of the rows have a place; trust is measured on ``n`` of those. ``exact``: a place leads back to
+    latents by itself, and else the near rows' are blended."""
 
     name: str
     kind: Literal["map", "latent", "pca", "columns"]

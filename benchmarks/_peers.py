@@ -1,9 +1,9 @@
-"""The peers of the page, brought from npm into a folder of their own and bundled: each a page that draws one scatter plot.
+"""The page's peers, brought from npm into a folder of their own and bundled: each a page that draws one scatter plot.
 
 regl-scatterplot 1.16      alone, from its own documentation's example; points opaque as it advises for speed
-embedding-atlas 0.23       its EmbeddingView, the component that draws in its page, over arrays. PyPI skips 0.23 and one package
-                           below Mosaic is not in every registry, so its database side is left out: what needs it is
-                           another component, EmbeddingViewMosaic
+embedding-atlas 0.23       its EmbeddingView, the component that draws in its page, over arrays. PyPI skips 0.23, and
+                           one package below Mosaic is not in every registry, so its database side is left out: only
+                           another component, EmbeddingViewMosaic, needs it. Without WebGPU it falls back to WebGL2
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ import createScatterplot from "regl-scatterplot";
 const canvas = document.body.appendChild(document.createElement("canvas"));
 const most = Math.max(...[x, y].map((c) => c.reduce((m, v) => Math.max(m, Math.abs(v)), 0)));
 for (let i = 0; i < n; i++) { x[i] /= most; y[i] /= most; }
-const plot = createScatterplot({ canvas, width, height, pointSize: 2, opacity: 1, colorBy: "category", pointColor: %(colours)s });
+const look = { pointSize: 2, opacity: 1, colorBy: "category", pointColor: %(colours)s };
+const plot = createScatterplot({ canvas, width, height, ...look });
 await plot.draw({ x, y, z: codes }, { zDataType: "categorical" });
 window.drawn = true;
 """,
@@ -92,7 +93,7 @@ def run(folder: Path, *command: str | Path) -> None:
 
 
 def install(folder: Path) -> None:
-    """The packages, with what they need where the registry has it, and stubs for the database side of embedding-atlas."""
+    """The packages with what they need, and stubs for the database side of embedding-atlas."""
     _, npm = building().node()
     wanted = {name: version for name, version in PACKAGES.items() if name != "embedding-atlas"}
     (folder / "package.json").write_text(json.dumps({"private": True, "dependencies": wanted}))
