@@ -192,7 +192,7 @@ def hover(launch: Callable[[], Any], address: str, places: int) -> np.ndarray:
     for _ in range(places + 10):
         known = page.evaluate("__bench.waits.length")
         page.evaluate("__bench.arm()")
-        page.mouse.move(rng.uniform(320, 880), rng.uniform(120, 680))
+        page.mouse.move(rng.uniform(320, 880), rng.uniform(200, 680))
         page.wait_for_function("(n) => __bench.waits.length > n", arg=known, polling=5, timeout=10_000)
         page.wait_for_timeout(200)
     waits = np.array(page.evaluate("__bench.waits"))[10:]

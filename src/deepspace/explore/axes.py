@@ -11,6 +11,7 @@ columns   the user's own numbers: nothing leads back to latents, so the near row
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,6 +69,7 @@ class Axes(Tabular):
     centre: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0), repr=False)
     basis: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros((2, 0)), repr=False)
     space: BaseSpace = field(default=None, repr=False, compare=False)  # type: ignore[assignment]
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -144,15 +146,25 @@ class Axes(Tabular):
     def _there(self) -> Float:
         return self.positions if len(self.placed) == len(self) else self.positions[self.placed]
 
-    @cached_property
+    @property
     def _residual(self) -> Residual:
+        with self._lock:
+            return self._made_residual
+
+    @cached_property
+    def _made_residual(self) -> Residual:
         latents = self.space.latents.mean
         if len(self.placed) < len(self):
             latents = np.ascontiguousarray(latents[self.placed])
         return Residual(self._there, latents, self._guess)
 
-    @cached_property
+    @property
     def _presence(self) -> Presence:
+        with self._lock:
+            return self._made_presence
+
+    @cached_property
+    def _made_presence(self) -> Presence:
         return Presence(self._there)
 
     def _guess(self, places: Float) -> Float:

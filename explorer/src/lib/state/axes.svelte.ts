@@ -88,8 +88,9 @@ export class AxesState implements Part {
   /** The next kind of axes, or the one before. */
   async step(by: number): Promise<void> {
     const kinds = [MAP, "pca", "latent", "columns"];
+    const from = kinds.indexOf((this.coming ?? this.name).split(":")[0]!);
     for (let i = 1; i < kinds.length; i++) {
-      const name = await this.first(kinds[(kinds.indexOf(this.kind) + i * by + 4 * kinds.length) % kinds.length]!);
+      const name = await this.first(kinds[(from + i * by + 4 * kinds.length) % kinds.length]!);
       if (name) return this.to(name);
     }
   }
