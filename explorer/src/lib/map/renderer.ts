@@ -47,6 +47,8 @@ export function pointLook(n: number, view: View): { size: number; opacity: numbe
 /** Milliseconds that a frame may take while something moves. */
 const BUDGET = 24;
 const LEAST = 40_000;
+/** How many times larger points may grow to stand for others. */
+const LARGEST = 2.2;
 /** Drawn at first, where nobody knows yet how fast this machine draws. */
 const TRIAL = 200_000;
 
@@ -61,5 +63,5 @@ export function affordable(n: number, pace: number | null): number {
 export function thinned(look: { size: number; opacity: number }, share: number): { size: number; opacity: number } {
   const wanted = look.opacity / share;
   const opacity = Math.min(wanted, 0.9);
-  return { size: look.size * Math.min(Math.sqrt(wanted / opacity), 3), opacity };
+  return { size: look.size * Math.min(Math.sqrt(wanted / opacity), LARGEST), opacity };
 }
