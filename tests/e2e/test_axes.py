@@ -8,6 +8,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from tests.e2e.test_data import python, run
+
 OWN = ("petal_length", "petal_width")
 
 
@@ -125,7 +127,7 @@ def test_own_columns_are_chosen_by_hand_and_read_off_the_ticks(walk):
 
 
 def test_what_is_chosen_and_pinned_stays_and_the_address_brings_it_back(walk, browse):
-    _, page = walk("table", "#axes=pca&pin=8&colour=sepal_width")
+    space, page = walk("table", "#axes=pca&pin=8&colour=sepal_width")
     keyboard, mouse = page.page.keyboard, page.page.mouse
     keyboard.press("b")
     mouse.move(480, 300)
@@ -144,9 +146,11 @@ def test_what_is_chosen_and_pinned_stays_and_the_address_brings_it_back(walk, br
     assert inside.sum() > 5
     assert set(np.flatnonzero(inside)) <= set(caught)
     assert not set(np.flatnonzero(outside)) & set(caught)
+    assert run(python(page), space) == caught
     keyboard.press("[")
     to(page, "map")
     assert page.ask("selection") == caught
+    assert run(python(page), space) == caught
     assert page.ask("pinned")["index"] == 8
     assert page.ask("colour") == "sepal_width"
     # On the map now, chosen on the components: the address says both.

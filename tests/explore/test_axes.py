@@ -67,7 +67,7 @@ def test_latent_axes_are_the_latents_themselves(space: Any) -> None:
     np.testing.assert_array_equal(found.positions, space.latents.mean[:, [2, 0]])
     variance = space.latents.mean.astype(np.float64).var(0)
     np.testing.assert_allclose(found.explained, variance[[2, 0]] / variance.sum(), rtol=1e-5)
-    assert found.labels == ("latent 3", "latent 1")
+    assert found.labels == ("dimension 2", "dimension 0")
     assert found.name == "latent:2,0"
 
 
@@ -153,6 +153,15 @@ def test_rows_without_a_value_have_no_place(space: Any) -> None:
         found.transform(space.latents.mean[3])[0], found.positions[~missing][distance.argmin()]
     )
     assert f"{(~missing).sum()} of {len(space)} rows" in str(found)
+
+
+def test_rows_inside_a_box_and_a_triangle(space: Any) -> None:
+    found = axes(space, ("gappy", "age"))
+    x, y = found.positions.T
+    box = found.inside([-2, -3, 2, -3, 2, 3, -2, 3])
+    np.testing.assert_array_equal(box, np.flatnonzero((abs(x) < 2) & (abs(y) < 3)))
+    triangle = found.inside([[-9, -9], [9, -9], [-9, 9]])
+    np.testing.assert_array_equal(triangle, np.flatnonzero((x > -9) & (y > -9) & (x + y < 0)))
 
 
 def test_trust_is_that_of_the_axes_shown(space: Any) -> None:

@@ -24,6 +24,7 @@ import pyarrow as pa
 from deepspace.errors import SpaceError
 from deepspace.results import Tabular, figure
 from deepspace.space.map import measure_trust
+from deepspace.space.map.outline import rows_inside
 from deepspace.space.map.presence import Presence
 from deepspace.space.map.residual import Residual
 
@@ -50,7 +51,7 @@ _ALIKE = 4.0
 class Axes(Tabular):
     """Two dimensions of a space of N rows, D latents.
 
-    ``name``: what ``axes`` takes to give them again. ``labels``: as the page writes them, latents counted from 1;
+    ``name``: what ``axes`` takes to give them again. ``labels``: as the page writes them;
     ``kinds``: of the numbers. ``positions``: (N, 2) float32, where each row lies; NaN where a row has no value. A place
     (x, y) reads ``origin + unit * place`` in the axes' own units: days since 1970-01-01 for dates, else as they are.
     ``explained``: the share of the latents' variance along each axis, where axes are of the latents. ``exact``: does a
@@ -117,6 +118,10 @@ class Axes(Tabular):
         if self.kind == "map":
             return self.space.map.has_data(places)
         return self._presence.has(np.atleast_2d(np.asarray(places, np.float32)))
+
+    def inside(self, outline: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Row numbers, ascending, inside an outline on these axes, as ``space.map.inside`` gives those on the map."""
+        return rows_inside(self.positions, outline)
 
     def prepare(self) -> None:
         """Builds the lookups now (about two seconds for 1,000,000 rows) instead of at the first question."""
@@ -241,7 +246,7 @@ def _latent(space: BaseSpace, i: int, j: int) -> Axes:
     centre[[i, j]] = 0.0
     shares = np.diag(variance) / max(np.trace(variance), 1e-30)
     return Axes(
-        "latent", f"latent:{i},{j}", (f"latent {i + 1}", f"latent {j + 1}"), _PLAIN,
+        "latent", f"latent:{i},{j}", (f"dimension {i}", f"dimension {j}"), _PLAIN,
         np.ascontiguousarray(space.latents.mean[:, [i, j]], np.float32),
         explained=(float(shares[i]), float(shares[j])), centre=centre, basis=basis, space=space,
     )  # fmt: skip

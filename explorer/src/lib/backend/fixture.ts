@@ -93,7 +93,7 @@ export class FixtureBackend implements Backend {
   async describe(name: string): Promise<AxesInfo> {
     const [kind, pair] = name.split(":") as [AxesInfo["kind"], string | undefined];
     const own = kind === "columns";
-    const labels = kind === "pca" ? ["component 1", "component 2"] : pair!.split(",").map((p) => (own ? p : `latent ${Number(p) + 1}`));
+    const labels = kind === "pca" ? ["component 1", "component 2"] : pair!.split(",").map((p) => (own ? p : `dimension ${p}`));
     const axis = (label: string, i: number) => ({ label, kind: "numeric", origin: own ? 50 : 0, unit: own ? 5 : 1, explained: own ? null : [0.31, 0.19][i]! });
     const placed = this.laid(name).filter((v, k) => k % 2 === 0 && Number.isFinite(v)).length;
     return {
