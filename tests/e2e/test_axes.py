@@ -8,6 +8,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
+from tests.e2e.test_accessibility import CHECK, ENGINE
 from tests.e2e.test_data import python, run
 
 OWN = ("petal_length", "petal_width")
@@ -193,6 +194,13 @@ def test_axes_that_are_not_there_leave_the_map_and_say_so(walk):
     _, page = walk("image", "#axes=latent:0,999")
     assert page.ask("axes") == "map"
     assert page.visible("has no latent dimension 999")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_nothing_serious_is_found_wrong_with_the_picker(walk, built, theme):
+    _, page = walk("table", f"#theme={theme}&axes=columns:petal_length,petal_width", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    assert page.page.evaluate(CHECK) == []
 
 
 def test_rows_without_a_value_are_left_out_and_counted(serve, browse, tmp_path):

@@ -16,6 +16,7 @@ from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.places import latent, python
 from deepspace.server.planes import plane
+from deepspace.server.walks import Walks
 from deepspace.server.wire import AxesInfo
 from tests.server.conftest import Running, ask
 from tests.spaces import MODALITIES, fit
@@ -113,6 +114,23 @@ def test_a_films_places_lie_on_the_axes(fitted: Callable[[str], ds.Space]) -> No
     film = Films(Items(space)).film(1, 3, "latent:1,0")
     np.testing.assert_allclose([x for x, _ in film.places], film.values, atol=1e-5)
     np.testing.assert_allclose([y for _, y in film.places], space.latents.mean[3, 0], atol=1e-5)
+
+
+def test_paths_are_drawn_on_the_axes_and_an_anchor_stays_where_it_was_marked(fitted: Callable[[str], ds.Space]) -> None:
+    space = fitted("image")
+    walks = Walks(Films(Items(space)))
+    own = space.axes("pca")
+    ways = walks.ways("row:3;at:0.5,-1@pca;row:9", 7, "pca")
+    assert walks.ways("row:3;at:0.5,-1@pca;row:9", 7).ways[0].places != ways.ways[0].places
+    (linear,) = (way for way in ways.ways if way.kind == "linear")
+    middle = own.inverse_transform([[0.5, -1]])[0]
+    first, last = space.latents.mean[[3, 9]]
+    z = np.concatenate([np.linspace(first, middle, 4)[:-1], np.linspace(middle, last, 4)])
+    np.testing.assert_allclose(linear.places, own.transform(z), atol=1e-4)
+    # Marked on other axes: drawn where the latent lies.
+    other = walks.ways("row:3;at:0.5,-1@pca;row:9", 7, "latent:0,1")
+    (linear,) = (way for way in other.ways if way.kind == "linear")
+    np.testing.assert_allclose(linear.places[3], middle[:2], atol=1e-4)
 
 
 @pytest.mark.parametrize("place", ["at:0.5,-1@pca", "at:0.5,-1@latent:1,0", f"at:0.5,-1@{OWN}"])

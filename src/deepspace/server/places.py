@@ -44,16 +44,17 @@ def latent(space: BaseSpace, place: str) -> Vector:
     )
 
 
-def position(space: BaseSpace, place: str) -> tuple[float, float] | None:
-    """Where a place was marked on the map; nothing for latents."""
+def position(space: BaseSpace, place: str, axes: str = MAP) -> tuple[float, float] | None:
+    """Where a place was marked on these axes; nothing for latents, and for what was marked on other axes."""
     kind, _, rest = place.partition(":")
     if kind == "row":
-        x, y = space.map.positions[int(rest)]
-    elif kind == "at":
+        x, y = plane(space, axes).positions[int(rest)]
+        return (float(x), float(y)) if np.isfinite(x) else None
+    rest, _, own = rest.partition("@")
+    if kind == "at" and (own or MAP) == axes:
         x, y = _numbers(rest)
-    else:
-        return None
-    return float(x), float(y)
+        return float(x), float(y)
+    return None
 
 
 def python(place: str) -> str:

@@ -29,7 +29,8 @@ def plane(space: BaseSpace, name: str) -> Axes:
         kept: OrderedDict[str, Axes] = vars(space).setdefault("_planes", OrderedDict())
         if name not in kept:
             made = axes(space, name)
-            threading.Thread(target=made.prepare, daemon=True).start()
+            if name != MAP:  # which the server prepares as soon as there is a space
+                threading.Thread(target=made.prepare, daemon=True).start()
             kept[name] = made
             while len(kept) > _KEPT:
                 del kept[next(n for n in kept if n != MAP)]

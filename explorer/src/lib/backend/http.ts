@@ -83,7 +83,7 @@ export class HttpBackend implements Backend {
   }
 
   async paths(through: readonly string[], steps: number, signal?: AbortSignal) {
-    return readWays(await json(`${this.base}api/paths?${walked(through, steps)}`, signal));
+    return readWays(await json(`${this.base}api/paths?${walked(through, steps)}&${this.onAxes}`, signal));
   }
 
   pathFile(through: readonly string[], steps: number, kind: string, form: string): string {
