@@ -108,11 +108,11 @@ def test_help_and_version_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    for name in ("explore", "fit", "schema", "measure", "report", "layers", "verify"):
+    for name in ("explore", "fit", "schema", "measure", "compare", "report", "layers", "verify"):
         assert f"\n  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["explore", "fit", "schema", "measure", "report", "layers", "verify"])
+@pytest.mark.parametrize("name", ["explore", "fit", "schema", "measure", "compare", "report", "layers", "verify"])
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
@@ -239,6 +239,12 @@ def test_measure_layers_verify_and_report(cli: Cli, fitted: Path, tmp_path: Path
     found = json.loads(cli("measure", fitted, "--json").stdout)
     assert {m["name"] for m in found["measures"]} >= {"elbo"}
     assert all("n" in m for m in found["measures"])
+    compared = json.loads(cli("compare", fitted, "--json").stdout)
+    assert "PCA" in compared["sentences"][0]
+    assert compared["figures"][0]["n"] == 15
+    twin = fitted.with_name("iris.pca.space")
+    assert "equally well" in cli("compare", twin, twin).stdout
+    assert "principal components itself" in refusal(cli("compare", twin))
     layers = cli("layers", fitted)
     assert "encoder" in layers.stdout
     assert "decoder" in layers.stdout

@@ -14,21 +14,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepspace.api import Space, fit, open
+    from deepspace.api import Space, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import VAE
+    from deepspace.models import PCA, VAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "fit", "open"]
+__all__ = ["PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",
+    "PCA": "deepspace.models",
     "Progress": "deepspace.training.events",
     "Schema": "deepspace.data.schema",
     "Space": "deepspace.api",
     "TrainConfig": "deepspace.training",
     "VAE": "deepspace.models",
+    "compare": "deepspace.api",
     "fit": "deepspace.api",
     "open": "deepspace.api",
 }

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Axes, Factors, Paths, Traversal
+    from deepspace.explore import Axes, Direction, Factors, Paths, Regions, Sum, Traversal
     from deepspace.explore import Path as Walk
+    from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Measures
-    from deepspace.models import VAE, LatentModel
+    from deepspace.metrics import Comparison, Measures
+    from deepspace.models import PCA, VAE, LatentModel
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
-__all__ = ["Space", "fit", "open"]
+__all__ = ["Space", "compare", "fit", "open"]
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -70,11 +71,42 @@ class Space(BaseSpace):
 
         return paths(self, *through, steps=steps)
 
+    def direction(self, positive: Any, negative: Any = None, *, method: Method = "means", seed: int = 0) -> Direction:
+        """From one group of rows (else the rest) to another: numbers, a mask, {column: value} or an SQL condition."""
+        from deepspace.explore import direction
+
+        return direction(self, positive, negative, method=method, seed=seed)
+
+    def arithmetic(self, plus: Sequence[Any], minus: Sequence[Any] = (), *, k: int = 8) -> Sum:
+        """a - b + c of places (row numbers or latents): its decode and the k real rows nearest to it."""
+        from deepspace.explore import arithmetic
+
+        return arithmetic(self, plus, minus, k=k)
+
+    def regions(self, **options: Any) -> Regions:
+        """The parts of the map: how many rows each has, what is distinctive of them, and a row that stands for them."""
+        from deepspace.explore import regions
+
+        return regions(self, **options)
+
     def measure(self, names: Sequence[str] | None = None) -> Measures:
         """How good the space is, on the rows that training did not see."""
         from deepspace.metrics import measure
 
         return measure(self, names)
+
+    def twin(self, *, on_progress: Callable[[Progress], None] | None = None) -> Space:
+        """Principal components of the same training rows at the same number of dimensions, as a space.
+
+        Made at the first ask and kept beside this space as ``NAME.pca.space``.
+        """
+        from deepspace.metrics import record, twin
+
+        return twin(self, measure=record, on_progress=on_progress)
+
+    def compare(self, other: Space | None = None, *, k: int = 10) -> Comparison:
+        """This space beside another one of the same rows, or beside its own principal components."""
+        return compare(self, other if other is not None else self.twin(), k=k)
 
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""
@@ -97,11 +129,21 @@ class Space(BaseSpace):
         written: Path = report.report(self, Path(file))  # type: ignore[attr-defined, unused-ignore]
         return written
 
-    def explore(self, *, host: str = "127.0.0.1", port: int | None = None, open_browser: bool = True) -> None:
-        """Serve the page of this space until Ctrl-C, and open it in a browser."""
+    def explore(
+        self,
+        *,
+        beside: Space | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
+        open_browser: bool = True,
+    ) -> None:
+        """Serve the page of this space until Ctrl-C, and open it in a browser.
+
+        beside: another space of the same rows to compare it with there, instead of its principal components.
+        """
         from deepspace.server import Session, serve
 
-        serve(Session(self.name, space=self), host=host, port=port, open_browser=open_browser)
+        serve(Session(self.name, space=self, beside=beside), host=host, port=port, open_browser=open_browser)
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Space:
         """Copy the space to ``path``, whole or not at all, and open it there. An existing space there is replaced."""
@@ -118,10 +160,20 @@ def open(path: str | Path, *, verify: bool = False) -> Space:
     return open_space(path, verify=verify, kind=Space)
 
 
+def compare(a: Space, b: Space, *, k: int = 10) -> Comparison:
+    """Two spaces of the same rows: which rebuilds better, at how many dimensions, and which neighbours they agree on.
+
+    Raises SpaceError unless both are of the same rows, read alike.
+    """
+    from deepspace.metrics import compare as compared
+
+    return compared(a, b, k=k)
+
+
 def fit(
     source: Any,
     *,
-    model: VAE | None = None,
+    model: VAE | PCA | None = None,
     path: str | Path | None = None,
     target: str | None = None,
     include_target: bool = False,
@@ -194,7 +246,7 @@ class _Fit:
         work: Work,
         source: Any,
         reading: Mapping[str, Any],
-        config: VAE | None,
+        config: VAE | PCA | None,
         training: TrainConfig | None,
         on_epoch: Callable[[LatentModel, int], None] | None,
         on_dataset: Callable[[Dataset], None] | None,
@@ -202,6 +254,7 @@ class _Fit:
         should_stop: Callable[[], bool] | None,
     ) -> None:
         from deepspace.data import load
+        from deepspace.metrics import record
         from deepspace.models import build as build_model
         from deepspace.models import choose
         from deepspace.space import build as build_space
@@ -243,7 +296,7 @@ class _Fit:
                 on_progress=self.on_progress,
                 on_places=on_places,
                 should_stop=None if history.stopped == "user" else should_stop,
-                measure=_measured,
+                measure=record,
                 work=work,
             )
         except SpaceError as error:
@@ -274,14 +327,6 @@ class _Fit:
                     file.unlink()
                 self.tell("training", 0.0, f"{work.folder.name} held another fit: starting anew")
         note.write_text(text)
-
-
-def _measured(space: BaseSpace) -> dict[str, Any]:
-    """What is stored with a new space: its measures, and what is wrong with it."""
-    from deepspace.metrics import health, measure
-
-    measures = measure(space)
-    return {"measures": measures.to_json(), "skipped": dict(measures.skipped), "health": health(space, measures)}
 
 
 def _empty(folder: Path) -> Path:

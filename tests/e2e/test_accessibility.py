@@ -20,8 +20,10 @@ CHECK = """async () => {
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("modality", ["image", "table", "signal"])
 def test_nothing_serious_is_found_in_any_panel(walk, built, modality, theme):
-    """With something under the cursor, pinned, filtered and searched for, and every drawer panel open in turn."""
-    _, page = walk(modality, f"#theme={theme}&pin=3&path=row:3;row:20;at:0.5,0.5", bypass_csp=True)
+    """With something under the cursor, pinned, filtered and searched for, layers shown, every drawer panel in turn."""
+    _, page = walk(
+        modality, f"#theme={theme}&pin=3&path=row:3;row:20;at:0.5,0.5&show=contours,uncertainty", bypass_csp=True
+    )
     page.page.add_script_tag(path=str(ENGINE))
     page.wait("pinned", "the pin")
     page.wait("ways", "the paths")
@@ -35,6 +37,10 @@ def test_nothing_serious_is_found_in_any_panel(walk, built, modality, theme):
         tabs.nth(i).click()
         page.page.wait_for_timeout(700)
         found |= set(page.page.evaluate(CHECK))
+    page.page.get_by_test_id("layers").click()
+    until(lambda: page.page.get_by_test_id("uncertainty-key").count(), "the key to suppressed colours")
+    found |= set(page.page.evaluate(CHECK))
+    page.page.keyboard.press("Escape")
     page.page.keyboard.press("/")
     page.page.keyboard.type("1")
     until(lambda: page.page.get_by_test_id("found").count(), "what was found")

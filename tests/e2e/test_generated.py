@@ -40,6 +40,7 @@ def test_it_follows_the_view(walk):
 
 def test_the_button_says_whether_it_is_on(walk):
     _, page = walk("table")
+    page.page.get_by_test_id("layers").click()
     button = page.page.get_by_role("button", name="A grid of generated items")
     assert button.get_attribute("aria-pressed") == "false"
     button.click()

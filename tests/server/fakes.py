@@ -44,6 +44,10 @@ class FakeSchema:
     channel_names: tuple[str, ...] = ()
 
     @property
+    def form(self) -> str:
+        return self.modality
+
+    @property
     def dtype(self) -> np.dtype:
         return np.dtype(np.uint8 if self.modality == "image" else np.float32)
 
@@ -201,6 +205,14 @@ class FakeSpace:
     def density_percentile(self, z: np.ndarray) -> np.ndarray:
         denser = np.searchsorted(-self._norms, -(np.asarray(z) ** 2).sum(1))
         return 100.0 * denser / len(self._norms)
+
+    def distortion(self) -> Any:
+        from deepspace.space.map.distortion import measure_distortion
+
+        return measure_distortion(self.latents.mean, self.map.positions, rows=500)
+
+    def uncertainty_percentile_of(self, values: np.ndarray) -> np.ndarray:
+        return np.argsort(np.argsort(values)) / max(1, len(values)) * 100.0
 
     def close(self) -> None:
         pass

@@ -120,7 +120,7 @@ def test_every_column_matches_its_values(space: FakeSpace) -> None:
     assert columns.infos[columns.default].role == "target"
     figures = [i for i in columns.infos if i.group == "figure"]
     latents = [i for i in columns.infos if i.group == "latent"]
-    assert len(figures) == 4
+    assert len(figures) == 5
     assert len(latents) == space.latent_dim
     np.testing.assert_array_equal(columns.read(latents[1].index), space.latents.mean[:, 1])
     for info in columns.infos:

@@ -58,6 +58,9 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
     case "b": explorer.tool = explorer.tool === "box" ? "pan" : "box"; return true;
     case "g": explorer.shown.toggle("grid"); return true;
+    case "c": explorer.shown.toggle("contours"); return true;
+    case "m": explorer.shown.toggle("mask"); return true;
+    case "u": explorer.shown.toggle("uncertainty"); return true;
     case "i": explorer.shown.toggle("pictures"); return true;
     case "p": return explorer.toAnchors();
     case "d": explorer.toggleTheme(); return true;

@@ -19,6 +19,14 @@ export type Factor = wire.FactorInfo;
 export type Factors = wire.FactorsInfo;
 export type Change = wire.Change;
 export type Found = wire.FoundRows;
+export type RegionInfo = wire.RegionInfo;
+export type Regions = wire.RegionsInfo;
+export type Direction = wire.DirectionInfo;
+export type DirectionRequest = wire.DirectionRequest;
+export type GroupRequest = wire.GroupRequest;
+export type SideEffect = wire.EffectInfo;
+export type Comparing = wire.Comparing;
+export type Compared = wire.Compared;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {
@@ -39,6 +47,12 @@ export type Item = Read<wire.Item, "real" | "reconstruction">;
 export type Film = Read<wire.Film, "contents">;
 export type Way = Read<wire.Way, "contents">;
 export type Ways = Omit<wire.Ways, "ways"> & { ways: Way[] };
+export type DirectionFilm = Read<wire.DirectionFilm, "contents">;
+/** Generated places in turn, whatever moved them. */
+export type Frames = Omit<Film, "factor" | "row">;
+export type Sum = Read<wire.SumInfo, "content">;
+export type ComparedItem = Omit<Read<wire.ComparedItem, "real">, "rebuilt"> & { rebuilt: [Content, Content] };
+export type Beside = Read<wire.Beside, "content">;
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -94,14 +108,20 @@ export function readItem(raw: unknown): Item {
   };
 }
 
-export function readFilm(raw: unknown): Film {
+export function readFilm<T extends Frames = Film>(raw: unknown): T {
   const film = raw as Wire;
-  return { ...(film as unknown as Film), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
+  return { ...(film as unknown as T), contents: (film.contents as unknown[]).map((c) => readContent(c)) };
 }
 
 export function readWays(raw: unknown): Ways {
   const found = raw as wire.Ways;
   return { ...found, ways: found.ways.map((way) => ({ ...way, contents: way.contents.map((c) => readContent(c)) })) };
+}
+
+export function readCompared(raw: unknown): ComparedItem {
+  const item = raw as Wire;
+  const [a, b] = item.rebuilt as [unknown, unknown];
+  return { ...(item as unknown as ComparedItem), real: readContent(item.real), rebuilt: [readContent(a), readContent(b)] };
 }
 
 export type Frame = { type: "decoded"; decoded: Decoded } | { type: "preview"; preview: Preview };

@@ -31,6 +31,8 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       const { found, chosen, at, playing } = explorer.paths;
       return found && { chosen, at, playing, kinds: found.ways.map((w) => w.kind), places: found.ways.find((w) => w.kind === chosen)!.places };
     },
+    get direction() { return explorer.directions.found; },
+    get projection() { return explorer.directions.scores && [...explorer.directions.scores]; },
     get hover() { return explorer.hover; },
     get place() { return explorer.place; },
     get decodes() { return explorer.decodes; },
@@ -45,6 +47,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       return preview && { epoch: preview.epoch, n: preview.n };
     },
     get history() { return explorer.training.history; },
+    get layers() {
+      const { segments, named, levels, drawings } = explorer.layers;
+      return { segments, named, drawings, levels: levels && [...levels] };
+    },
     get generatedShown() { return map()?.generated?.shown ?? 0; },
     get frames() { return map()?.frames ?? 0; },
     get axes() { return explorer.axes.name; },
@@ -53,6 +59,17 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get pace() { return map()?.renderer.pace ?? null; },
     get zoom() { return map()?.view.zoom ?? 1; },
     get pointSize() { return map()?.look.size ?? 0; },
+    get comparing() { return explorer.compare.comparing?.state ?? null; },
+    get compared() {
+      const item = explorer.compare.item;
+      return item && { ...item, real: flat(item.real), rebuilt: item.rebuilt.map(flat) };
+    },
+    get beside() { return explorer.compare.beside && { ...explorer.compare.beside, content: flat(explorer.compare.beside.content) }; },
+    besideOf(row: number) {
+      const p = explorer.compare.positions;
+      return p ? explorer.besideMap?.view.toScreen(p[2 * row]!, p[2 * row + 1]!) : null;
+    },
+    get besideMarks() { return explorer.besideMap?.marks ?? null; },
     positionOf(row: number) {
       const p = explorer.positions;
       return p ? [p[2 * row], p[2 * row + 1]] : null;

@@ -23,6 +23,15 @@ export interface AxisInfo {
   explained: number | null;
 }
 
+/** What the second space makes of a place on its own map. */
+export interface Beside {
+  x: number;
+  y: number;
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  nearest: NeighbourInfo;
+  hasData: boolean;
+}
+
 /** One formatted cell of a record. */
 export interface CellText {
   name: string;
@@ -58,6 +67,64 @@ export interface ColumnInfo {
   missing: number;
 }
 
+/** Which is better at what, first in words. */
+export interface Compared {
+  names: [string, string];
+  labels: [string, string];
+  dims: [number, number];
+  sentences: string[];
+  unit: string;
+  gaps: ComparedGap[];
+  curves: [ComparedCurve, ComparedCurve];
+  kept: number;
+  keptInterval: [number, number];
+  k: number;
+  n: number;
+  trustworthiness: [number | null, number | null];
+}
+
+/** Error with the strongest dimensions alone, with its interval, for n held-out rows. */
+export interface ComparedCurve {
+  dims: number[];
+  error: number[];
+  low: number[];
+  high: number[];
+  n: number;
+}
+
+/** One mean figure of both spaces over the same n rows; the interval is of the difference b - a. */
+export interface ComparedGap {
+  part: string;
+  about: string;
+  a: number;
+  b: number;
+  n: number;
+  low: number | null;
+  high: number | null;
+  winner: "a" | "b" | "";
+}
+
+/** One row rebuilt by both, with its errors, and its neighbours: in both, only in a, only in b; distances are those of the space that has them, of a where both do. */
+export interface ComparedItem {
+  index: number;
+  real: ImageContent | SignalContent | TableContent | VectorContent;
+  rebuilt: [ImageContent | SignalContent | TableContent | VectorContent, ImageContent | SignalContent | TableContent | VectorContent];
+  errors: [number, number];
+  both: NeighbourInfo[];
+  onlyA: NeighbourInfo[];
+  onlyB: NeighbourInfo[];
+}
+
+/** How far the second space is: not asked for yet (``kept``: it lies on the disk already), under way, or there. */
+export interface Comparing {
+  state: "none" | "making" | "ready" | "failed";
+  kept: boolean;
+  doing: string;
+  fraction: number;
+  error: string | null;
+  found: Compared | null;
+}
+
 export interface DecodeRequest {
   type: "decode";
   id: number;
@@ -89,6 +156,60 @@ export interface Difference {
   real: string;
 }
 
+/** A place moved along a direction; ``values``: amounts, 1 is the way from the average of B to that of A. */
+export interface DirectionFilm {
+  values: number[];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+  start: string;
+}
+
+/** A direction and how sure it is, as ``deepspace.explore.Direction``; ``null``: mean AUC of ``pairs`` random pairs of groups. */
+export interface DirectionInfo {
+  id: string;
+  positive: GroupInfo;
+  negative: GroupInfo;
+  method: "means" | "logistic";
+  angle: number;
+  step: number;
+  stepInterval: [number, number];
+  auc: number | null;
+  aucInterval: [number, number] | null;
+  heldOut: number;
+  null: number | null;
+  pairs: number;
+  p: number | null;
+  effects: EffectInfo[];
+  effectsN: number;
+  warnings: string[];
+}
+
+/** From ``negative`` (all other rows, where it is null) to ``positive``. */
+export interface DirectionRequest {
+  positive: GroupRequest;
+  negative: GroupRequest | null;
+  method: "means" | "logistic";
+}
+
+/** A column that goes with the direction, as ``deepspace.explore.SideEffect``. */
+export interface EffectInfo {
+  name: string;
+  kind: string;
+  role: string;
+  strength: number;
+  p: number;
+  q: number;
+  n: number;
+  toward: string;
+  away: string;
+  within: number | null;
+  defines: boolean;
+  moves: boolean;
+}
+
 /** Sent as text to a live connection whose message could not be served. */
 export interface ErrorMessage {
   type: "error";
@@ -112,22 +233,34 @@ export interface FactorsInfo {
   sample: number;
 }
 
+/** Density, float32 at /api/layers/density.f32. ``levels[i]`` is exceeded by ``shares[i]`` of the ``n`` rows. */
+export interface FieldInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  bandwidth: number;
+  shares: number[];
+  levels: number[];
+  n: number;
+}
+
 export interface FieldShape {
   name: string;
   kind: string;
   unit: string | null;
 }
 
-/** One dimension moved in equal steps from ``row`` (or the mean): where it was, what it decodes to, where that lies on the map, the nearest real row, and how crowded it is there. */
+/** One dimension moved in equal steps from ``row`` (or the mean). */
 export interface Film {
-  factor: number;
-  row: number | null;
   values: number[];
   contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
   places: [number, number][];
   nearest: number[];
   densityPercentiles: (number | null)[];
   changes: Change[] | null;
+  factor: number;
+  row: number | null;
 }
 
 /** A row, and the cell in which the text was found; both empty where it was the row's number. */
@@ -143,6 +276,30 @@ export interface FoundRows {
   count: number;
   first: FoundRow[];
   where: string;
+}
+
+/** Generated places in turn: how far each was moved, what it decodes to, where that lies on the map, the nearest real row, and how crowded it is there. */
+export interface Frames {
+  values: number[];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  places: [number, number][];
+  nearest: number[];
+  densityPercentiles: (number | null)[];
+  changes: Change[] | null;
+}
+
+/** A group, the rows that were used of it and how many it has. */
+export interface GroupInfo {
+  name: string;
+  n: number;
+  total: number;
+}
+
+/** Rows by name: one bit a row in base64, the first in the lowest bit of the first byte; ``columns``: those that the rows were chosen by. */
+export interface GroupRequest {
+  name: string;
+  bits: string;
+  columns: string[];
 }
 
 export interface ImageContent {
@@ -174,6 +331,12 @@ export interface Item {
   fields: NamedValue[];
 }
 
+/** The grids, whose bytes are fetched when they are shown. */
+export interface LayersInfo {
+  density: FieldInfo;
+  presence: PresenceInfo;
+}
+
 /** Bounds [x0, y0, x1, y1] and how far the map can be trusted, over n rows and k neighbours. */
 export interface MapInfo {
   bounds: [number, number, number, number];
@@ -191,6 +354,14 @@ export interface NamedValue {
 export interface NeighbourInfo {
   index: number;
   distance: number;
+}
+
+/** Where there is data, one byte a cell at /api/layers/presence.u8: 1 or 0. */
+export interface PresenceInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
 }
 
 /** Header of the binary preview of a space that is still being fitted. */
@@ -220,6 +391,27 @@ export interface ProgressInfo {
   rowsPerSecond?: number | null;
   secondsLeft?: number | null;
   message: string;
+}
+
+/** A hill of the map's density; its label stands at (x, y), ``exemplar`` is the row that stands for it. */
+export interface RegionInfo {
+  index: number;
+  n: number;
+  share: number;
+  x: number;
+  y: number;
+  label: string;
+  traits: TraitInfo[];
+  exemplar: number;
+}
+
+/** All of them, largest first. ``without`` rows lie in none; ``tested`` rows gave the names, of which at most a share ``fdr`` may be chance. The region of each row, int16 with -1 for none, is at /api/regions.i16. */
+export interface RegionsInfo {
+  regions: RegionInfo[];
+  n: number;
+  without: number;
+  tested: number;
+  fdr: number;
 }
 
 /** Where the session stands; sent on /api/session and, with type "session", to every live connection. */
@@ -277,6 +469,28 @@ export interface StopRequest {
   type: "stop";
 }
 
+/** A sum of places, generated: where it lies on the map and the real rows nearest to it, without those summed. */
+export interface SumInfo {
+  formula: string;
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  x: number;
+  y: number;
+  densityPercentile: number | null;
+  neighbours: NeighbourInfo[];
+  warnings: string[];
+}
+
+/** How sure the decode is, float32 at /api/layers/uncertainty.f32: the percentile among the rows' own values, NaN where there is no data. ``measured``: cells that were; ``typical``: their median, in ``unit``. */
+export interface SurenessInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  measured: number;
+  typical: number | null;
+  unit: string;
+}
+
 export interface TableContent {
   kind: "table";
   fields: CellText[];
@@ -285,6 +499,16 @@ export interface TableContent {
 export interface TableShape {
   modality: "table";
   fields: FieldShape[];
+}
+
+/** What is distinctive of a region, in words; ``n`` rows of it have a value, ``q`` is the adjusted p. */
+export interface TraitInfo {
+  column: string;
+  phrase: string;
+  short: string;
+  delta: number;
+  q: number;
+  n: number;
 }
 
 export interface VectorContent {

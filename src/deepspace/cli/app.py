@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deepspace.cli.compare import compare
 from deepspace.cli.explore import explore
 from deepspace.cli.fit import fit
 from deepspace.cli.layers import layers
@@ -43,5 +44,5 @@ def _options(
     pass
 
 
-for command in (explore, fit, schema, measure, report, layers, verify):
+for command in (explore, fit, schema, measure, compare, report, layers, verify):
     app.command()(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,10 @@ def explore(
     max_seconds: o.MaxSeconds = None,
     threads: o.Threads = None,
     overwrite: o.Overwrite = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option("--beside", metavar="SPACE", help="A space of the same rows to compare with, instead of PCA."),
+    ] = None,
 ) -> None:
     """Fit DATA, or open SPACE, and walk it in the browser.
 
@@ -43,7 +48,7 @@ def explore(
     if is_space(source):
         if output is not None or overwrite:
             say("note: opening a saved space; -o and --overwrite are for data.")
-        session = open_session(source)
+        session = open_session(source, beside)
     else:
         chosen = FitOptions(
             source, suffixed(output or default_output(source)), target, include_target, schema, modality, image_size,

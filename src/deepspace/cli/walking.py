@@ -32,14 +32,17 @@ _PATIENCE = 10.0
 """Seconds that a fit has to end by itself after Ctrl-C."""
 
 
-def open_session(path: str | Path) -> Session:
-    """A session over a saved space. Its model and map are loaded now, so what is wrong with them is said at once."""
+def open_session(path: str | Path, beside: Path | None = None) -> Session:
+    """A session over a saved space, with another one to compare it with where there is one.
+
+    Its model and map are loaded now, so what is wrong with them is said at once.
+    """
     from deepspace.api import open as open_space
     from deepspace.server import Session
 
     space = open_space(path)
     _ = space.model, space.map
-    return Session(space.name, space=space)
+    return Session(space.name, space=space, beside=None if beside is None else open_space(beside))
 
 
 def fit_session(options: FitOptions, *, named: bool) -> Session:

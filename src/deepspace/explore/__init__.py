@@ -1,26 +1,46 @@
-"""Questions asked of a space: what its dimensions do, and what lies on the way from one place to another."""
+"""Questions asked of a space: what its dimensions do, what parts two groups, what lies on the way."""
 
 from __future__ import annotations
 
+from deepspace.explore.arithmetic import Sum, arithmetic
 from deepspace.explore.axes import Axes, axes
-from deepspace.explore.factors import Factor, Factors, changed, factors
+from deepspace.explore.directions import Direction, Shift, direction
+from deepspace.explore.factors import Factor, Factors, factors
+from deepspace.explore.field import Field, map_field
 from deepspace.explore.paths import KINDS, Gain, Path, Paths, Traversal, lerp, path, paths, slerp, traverse
+from deepspace.explore.regions import Region, Regions, regions
+from deepspace.explore.sureness import Sureness, map_uncertainty
+from deepspace.explore.traits import Trait
+from deepspace.space.change import changed
 
 __all__ = [
     "KINDS",
     "Axes",
+    "Direction",
     "Factor",
     "Factors",
+    "Field",
     "Gain",
     "Path",
     "Paths",
+    "Region",
+    "Regions",
+    "Shift",
+    "Sum",
+    "Sureness",
+    "Trait",
     "Traversal",
+    "arithmetic",
     "axes",
     "changed",
+    "direction",
     "factors",
     "lerp",
+    "map_field",
+    "map_uncertainty",
     "path",
     "paths",
+    "regions",
     "slerp",
     "traverse",
 ]

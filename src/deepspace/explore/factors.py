@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from deepspace.results import Tabular, figure, text_table
+from deepspace.space.change import changed
 from deepspace.space.moments import latent_moments
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deepspace.space import BaseSpace
 
-__all__ = ["Factor", "Factors", "changed", "factors"]
+__all__ = ["Factor", "Factors", "factors"]
 
 
 @dataclass(frozen=True)
@@ -111,15 +111,3 @@ def factors(space: BaseSpace, *, sample: int = 256, seed: int = 0) -> Factors:
         for rank, d in enumerate(order)
     )
     return Factors(items, n=moments.n, sample=len(rows))
-
-
-def changed(space: BaseSpace, a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """How much each element differs between two sets of encoded rows: |a - b|, or 0/1 for unordered categories.
-
-    a, b: (N, *shape). Returns (N, *shape).
-    """
-    difference = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
-    if space.schema.form == "table":
-        unordered = [column.kind in ("categorical", "boolean") for column in space.schema.features]
-        difference[:, unordered] = difference[:, unordered] > 0.5
-    return difference

@@ -348,13 +348,16 @@ def _with_content(columns: dict[str, npt.NDArray[Any]], content: Any) -> pa.Tabl
     if isinstance(content, np.ndarray):
         flat = content.reshape(len(content), -1)
         return table.append_column("content", pa.array(list(flat)))
-    generated = content if isinstance(content, pa.Table) else _frame_to_arrow(content)
+    generated = _frame_to_arrow(content)
     for name in generated.column_names:
         table = table.append_column(f"generated {name}" if name in columns else name, generated.column(name))
     return table
 
 
 def _frame_to_arrow(content: Any) -> pa.Table:
+    """A table of rows, whichever library it came from, as Arrow."""
     import pyarrow as pa
 
+    if isinstance(content, pa.Table):
+        return content
     return content.to_arrow() if hasattr(content, "to_arrow") else pa.Table.from_pandas(content, preserve_index=False)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
+from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
@@ -20,17 +21,25 @@ if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
 __all__ = [
+    "Comparison",
+    "Curve",
+    "Gap",
     "HeldOut",
+    "Kept",
     "Measure",
     "Measures",
     "Metric",
     "Registry",
+    "compare",
     "continuity",
     "health",
     "held_out",
     "measure",
+    "record",
     "registry",
+    "sides",
     "trustworthiness",
+    "twin",
 ]
 
 registry = Registry()
@@ -60,3 +69,9 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
         except SpaceError as error:
             skipped[name] = str(error)
     return Measures(tuple(taken), skipped)
+
+
+def record(space: BaseSpace) -> dict[str, Any]:
+    """What is stored with a new space: its measures, and what is wrong with it."""
+    measures = measure(space)
+    return {"measures": measures.to_json(), "skipped": dict(measures.skipped), "health": health(space, measures)}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["HeldOut", "held_out"]
+__all__ = ["MOST_HELD_OUT", "HeldOut", "held_out", "spread"]
 
 MOST_HELD_OUT = 10_000
 MOST_TRAINING = 20_000
@@ -49,12 +49,13 @@ def held_out(space: BaseSpace, *, most: int = MOST_HELD_OUT) -> HeldOut:
     everything = np.arange(len(space), dtype=np.int64)
     known = space.validation_index
     if not len(known):
-        return HeldOut(space, _spread(everything, most), _spread(everything, MOST_TRAINING), seen=True)
+        return HeldOut(space, spread(everything, most), spread(everything, MOST_TRAINING), seen=True)
     rest = np.setdiff1d(everything, known, assume_unique=True)
-    return HeldOut(space, _spread(known, most), _spread(rest if len(rest) else known, MOST_TRAINING), seen=False)
+    return HeldOut(space, spread(known, most), spread(rest if len(rest) else known, MOST_TRAINING), seen=False)
 
 
-def _spread(rows: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+def spread(rows: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+    """At most ``most`` of some rows, evenly."""
     if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from deepspace.models import families, likelihoods
-from deepspace.models.base import LatentModel, Posterior, Terms
+from deepspace.models.base import ClosedForm, LatentModel, Posterior, Terms
 from deepspace.models.choose import choose
-from deepspace.models.config import VAE
+from deepspace.models.config import PCA, VAE
 from deepspace.models.families import build, from_json
 from deepspace.models.layout import Layout
 
 __all__ = [
+    "PCA",
     "VAE",
+    "ClosedForm",
     "LatentModel",
     "Layout",
     "Posterior",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["LatentModel", "Posterior", "Terms"]
+__all__ = ["Blocks", "ClosedForm", "LatentModel", "Posterior", "Terms"]
 
 
 class Posterior(NamedTuple):
@@ -71,6 +72,29 @@ class LatentModel(nn.Module, ABC):
     def prepare(self, x: Tensor) -> None:
         """Called once before training with some rows (N, *shape): measure input scales, set output biases."""
 
+    def distance_weights(self) -> Tensor | None:
+        """(D,): what a squared difference in each dimension weighs between neighbours; None: all the same.
+
+        For a model whose decoder says exactly how far a step in latents moves the data.
+        """
+        return None
+
     @abstractmethod
     def config_json(self) -> dict[str, Any]:
         """A JSON object from which ``deepspace.models.from_json`` builds a model of the same architecture."""
+
+
+Blocks = Callable[[], Iterator[Tensor]]
+"""Rows in blocks (B, *shape), from the first again at every call."""
+
+
+class ClosedForm(LatentModel):
+    """A model whose best weights are known without training: ``solve`` sets them, exactly, from rows read in blocks."""
+
+    @abstractmethod
+    def wanted(self, rows: int) -> int:
+        """How many of so many rows ``solve`` should see, for its time and memory to stay within bounds."""
+
+    @abstractmethod
+    def solve(self, blocks: Blocks) -> None:
+        """Set the weights that fit these rows best."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from deepspace.data.schema import Schema
-from deepspace.models.config import VAE
+from deepspace.models.config import PCA, VAE
 from deepspace.models.layout import Layout
 
 __all__ = ["choose"]
@@ -17,10 +17,20 @@ __all__ = ["choose"]
 _LOOK = 2000  # rows that are looked at, spread evenly
 
 
-def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None = None) -> VAE:
+@overload
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None = None) -> VAE: ...
+
+
+@overload
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: PCA) -> PCA: ...
+
+
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | PCA | None = None) -> VAE | PCA:
     """``config`` with every None filled in from the data, and ``reason`` saying why. Looks at 2,000 rows."""
     config = config or VAE()
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
+    if isinstance(config, PCA):
+        return config if config.latent_dim is not None else _components(layout, array, config)
     if config.complete:
         return config
     rows = np.asarray(array[:: max(1, len(array) // _LOOK)][:_LOOK])
@@ -44,6 +54,11 @@ def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None 
         linear=config.linear if config.linear is not None else _linear(layout, network, len(array)),
         reason=_sentence(reasons),
     )
+
+
+def _components(layout: Layout, array: npt.NDArray[Any], config: PCA) -> PCA:
+    dim, why = _latent_dim(layout, array[:1], len(array))
+    return replace(config, latent_dim=dim, reason=_sentence([why.replace("latent dimensions", "components")]))
 
 
 def _sentence(parts: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What a user can say about a variational autoencoder; whatever is None is chosen from the data."""
+"""What a user can say about a model; whatever is None is chosen from the data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from deepspace.errors import ModelError
 
-__all__ = ["VAE", "Network"]
+__all__ = ["PCA", "VAE", "Network"]
 
 Network = Literal["auto", "mlp", "conv"]
 
@@ -68,3 +68,33 @@ class VAE:
         """The config that ``to_json`` wrote."""
         hidden = obj.get("hidden")
         return cls(**{**obj, "hidden": None if hidden is None else tuple(hidden)})
+
+
+@dataclass(frozen=True)
+class PCA:
+    """Principal components: the linear model that rebuilds the rows with the least squared error (Pearson 1901).
+
+    Tables are brought to numbers first (factor analysis of mixed data, Pages 2004): see
+    ``deepspace.models.coordinates``. Nothing is trained; the answer is exact.
+
+    latent_dim: number of components D.
+    reason: why ``deepspace.models.choose`` filled it in as it did; no part of equality.
+    """
+
+    latent_dim: int | None = None
+    reason: str = field(default="", compare=False)
+
+    family = "pca"
+
+    def __post_init__(self) -> None:
+        if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:
+            raise ModelError(f"PCA latent_dim must be from 1 to 4096, got {self.latent_dim}; 2 to 64 suits most data.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, read back by ``PCA.from_json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, obj: dict[str, Any]) -> PCA:
+        """The config that ``to_json`` wrote."""
+        return cls(**obj)

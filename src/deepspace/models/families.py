@@ -10,8 +10,9 @@ import torch
 from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
-from deepspace.models.config import VAE
+from deepspace.models.config import PCA, VAE
 from deepspace.models.layout import Layout
+from deepspace.models.pca import PCAModel
 from deepspace.models.vae import VAEModel
 
 __all__ = ["REGISTRY", "Family", "build", "from_json"]
@@ -26,6 +27,7 @@ class Family(NamedTuple):
 
 REGISTRY: dict[str, Family] = {
     "vae": Family(VAE.from_json, VAEModel),
+    "pca": Family(PCA.from_json, PCAModel),
 }
 
 
@@ -35,7 +37,7 @@ def _family(name: object) -> Family:
     return REGISTRY[str(name)]
 
 
-def build(config: VAE, schema: Schema | Layout, *, seed: int = 0) -> LatentModel:
+def build(config: VAE | PCA, schema: Schema | Layout, *, seed: int = 0) -> LatentModel:
     """An untrained model; same config, layout and seed, same weights. The global random state is left alone."""
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
     with torch.random.fork_rng(devices=[]):

@@ -34,7 +34,7 @@ def make_server(
     the server will be bound to, for the Host check. origins: further origins whose pages may connect (a development
     server of the page).
     """
-    views = Views()
+    views = Views(session.beside)
     hub = Hub(session, views)
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +18,7 @@ from deepspace.server.wire import ColumnInfo
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["Columns", "coded", "figures_of"]
+__all__ = ["DISTORTION", "Columns", "coded", "figures_of"]
 
 _NAMED = {"categorical", "boolean", "ordinal", "text", "mixed"}
 _MOST_CATEGORIES = 65_535
@@ -30,6 +31,9 @@ _TITLES = {
     "reconstruction_error": "reconstruction error",
     "posterior_scale": "posterior scale",
 }
+
+DISTORTION = "map distortion"
+"""0: a row's neighbours are the same on the map as in latent space; 1: as if it had been put there at random."""
 
 _BLOCK = 65_536
 
@@ -148,6 +152,7 @@ class Columns:
             self._add_column(column)
         for name, values in figures_of(space).items():
             self._add_numbers(_TITLES.get(name, name.replace("_", " ")), "figure", values)
+        self._add_distortion()
         for d, known in enumerate(_ranges(space.latents.mean)):
             self._add_numbers(f"dimension {d}", "latent", space.latents.mean[:, d], known=known)
         self.infos = [entry.info for entry in self._entries]
@@ -236,5 +241,30 @@ class Columns:
             if column is not None:
                 return _float32(self._values(column.name))
             return np.ascontiguousarray(values, dtype="<f4")
+
+        self._entries.append(_Entry(info, read))
+
+    def _add_distortion(self) -> None:
+        """What the map did to each row: known to lie in 0..1, and measured only when somebody wants to see it."""
+        info = ColumnInfo(
+            index=len(self._entries),
+            name=DISTORTION,
+            kind="numeric",
+            role="figure",
+            group="figure",
+            encoding="f32",
+            minimum=0.0,
+            maximum=1.0,
+            missing=0,
+        )
+        kept: list[Codes] = []
+        lock = threading.Lock()
+
+        def read() -> Codes:
+            with lock:
+                if not kept:
+                    found = self._space.distortion().spread(self._space.map.positions)
+                    kept.append(np.ascontiguousarray(found, dtype="<f4"))
+                return kept[0]
 
         self._entries.append(_Entry(info, read))

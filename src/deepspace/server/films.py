@@ -50,20 +50,22 @@ class Films:
         if row is not None and not 0 <= row < len(space):
             raise SpaceError(f"cannot start from row {row}: '{space.name}' has rows 0 to {len(space) - 1}.")
         walk = traverse(space, factor, start=row, steps=STEPS)
-        encoded = np.asarray(space.decode_encoded(walk.z))
-        nearest = [int(i) for i in space.neighbors(z=walk.z, k=1).index[:, 0]]
-        places = np.asarray(plane(space, axes).transform(walk.z))
-        percentiles = np.asarray(space.density_percentile(walk.z), np.float64)
-        return Film(
-            factor=factor,
-            row=row,
-            values=walk.positions.tolist(),
-            contents=self.items.inline(encoded, nearest),
-            places=[(float(x), float(y)) for x, y in places],
-            nearest=nearest,
-            density_percentiles=[float(p) if np.isfinite(p) else None for p in percentiles],
-            changes=self.changes(encoded) if self.items.modality == "table" else None,
-        )
+        return Film(factor=factor, row=row, **self.frames(walk.positions, walk.z, axes))
+
+    def frames(self, values: npt.NDArray[np.floating], z: npt.NDArray[np.float32], axes: str = MAP) -> dict[str, Any]:
+        """What ``Frames`` says of generated places. values: (S,), how far each was moved; z: (S, D)."""
+        space = self.space
+        encoded = np.asarray(space.decode_encoded(z))
+        nearest = [int(i) for i in space.neighbors(z=z, k=1).index[:, 0]]
+        percentiles = np.asarray(space.density_percentile(z), np.float64)
+        return {
+            "values": values.tolist(),
+            "contents": self.items.inline(encoded, nearest),
+            "places": [(float(x), float(y)) for x, y in np.asarray(plane(space, axes).transform(z))],
+            "nearest": nearest,
+            "density_percentiles": [float(p) if np.isfinite(p) else None for p in percentiles],
+            "changes": self.changes(encoded) if self.items.modality == "table" else None,
+        }
 
     def changes(self, encoded: npt.NDArray[Any]) -> list[Change]:
         """The columns that change on the way, those that change most first."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from deepspace.errors import DeepspaceError
+from deepspace.metrics.comparing import check_same_rows
 from deepspace.server.wire import Preview, ProgressInfo, SessionInfo, frame
 from deepspace.training.events import Phase, Progress
 
@@ -36,15 +37,25 @@ class Fit(Protocol):
 
 
 class Session:
-    """Thread-safe holder of one space, or of the fit that will become one.
+    """Thread-safe holder of one space, or of the fit that will become one. ``beside``: another space of the same rows
+    to compare it with, instead of its principal components.
 
     >>> session = Session("digits.space", space=space)        # ready at once
     >>> session = Session("digits", start=fit); session.start()   # serves previews until the space is there
     """
 
     def __init__(
-        self, name: str, *, space: BaseSpace | None = None, start: Fit | None = None, notes: Sequence[str] = ()
+        self,
+        name: str,
+        *,
+        space: BaseSpace | None = None,
+        start: Fit | None = None,
+        notes: Sequence[str] = (),
+        beside: BaseSpace | None = None,
     ) -> None:
+        if space is not None and beside is not None:
+            check_same_rows(space, beside)
+        self.beside = beside
         self._lock = threading.Lock()
         self._fit = start
         self._thread: threading.Thread | None = None

@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.server.columns import Columns
+from deepspace.server.comparing import Comparisons
+from deepspace.server.directions import Directions
 from deepspace.server.films import Films
 from deepspace.server.items import Items
+from deepspace.server.layers import MapLayers
 from deepspace.server.sprites import Sprites
 from deepspace.server.walks import Walks
 from deepspace.server.wire import MapInfo, SpaceInfo
@@ -39,12 +42,15 @@ def _plain(value: Any) -> Any:
 class View:
     """One space as the page sees it."""
 
-    def __init__(self, space: BaseSpace) -> None:
+    def __init__(self, space: BaseSpace, beside: BaseSpace | None = None) -> None:
         self.space = space
         self.items = Items(space)
         self.columns = Columns(space)
         self.films = Films(self.items)
+        self.layers = MapLayers(space)
         self.walks = Walks(self.films)
+        self.directions = Directions(self.films)
+        self.comparisons = Comparisons(self.items, beside)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
         stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()
@@ -86,12 +92,13 @@ class View:
 class Views:
     """The view of whichever space a session holds, made once."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: BaseSpace | None = None) -> None:
+        self._beside = beside
         self._lock = threading.Lock()
         self._view: View | None = None
 
     def of(self, space: BaseSpace) -> View:
         with self._lock:
             if self._view is None or self._view.space is not space:
-                self._view = View(space)
+                self._view = View(space, self._beside)
             return self._view

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from deepspace.space.rows import Rows
 if TYPE_CHECKING:
     from deepspace.models.base import LatentModel
     from deepspace.space.map import FittedMap
+    from deepspace.space.map.distortion import Distortion
 
 __all__ = ["BaseSpace", "Latents"]
 
@@ -241,7 +242,8 @@ class BaseSpace:
     # Where things are
 
     def neighbors(self, x: Any = None, *, z: Any = None, k: int = 10) -> Neighbours:
-        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means.
+        """The k rows nearest to each of x (the user's units) or z (latents), by Euclidean distance between means (each
+        dimension weighed as the model asks: principal components by their variance).
 
         Exact for up to 100,000 rows, and for a few queries up to 1,000,000; beyond, by an index whose measured recall
         the answer carries. A row of the space is its own nearest neighbour.
@@ -272,9 +274,43 @@ class BaseSpace:
     def _sorted_density(self) -> Float:
         return np.sort(self.figures["log_density"])
 
+    def uncertainty(self, z: Any) -> Float:
+        """(M,) how far the decode of z (M, D) moves, in encoded units, when z moves by the posterior scale of the rows
+        near it: root mean square over elements. Not a measure of whether there is data at z: that is ``density``.
+
+        Grey levels for images, standard deviations for numbers; see ``deepspace.space.uncertainty``.
+        """
+        from deepspace.space.uncertainty import uncertainty
+
+        return uncertainty(self, self._check_z(z, "measure uncertainty"))
+
+    def uncertainty_percentile(self, z: Any) -> Float:
+        """(M,) 0..100: the share of the space's rows (a fixed sample) whose decode is surer than that of z."""
+        return self.uncertainty_percentile_of(self.uncertainty(z))
+
+    def uncertainty_percentile_of(self, values: npt.ArrayLike) -> Float:
+        """What ``uncertainty`` gave (M,) -> percentiles 0..100 among the own values of a fixed sample of rows."""
+        own = self._sorted_uncertainty
+        return (100.0 * np.searchsorted(own, np.asarray(values, np.float32)) / len(own)).astype(np.float32)
+
+    def distortion(self) -> Distortion:
+        """What the flattening did to each row's neighbourhood; its means are ``space.map.trust``. A few seconds."""
+        from deepspace.space.map.distortion import measure_distortion
+
+        seed = int(self.manifest.get("provenance", {}).get("seed", 0))
+        rows, k = int(self.map.trust["n"]), int(self.map.trust["k"])
+        return measure_distortion(self.latents.mean, self.map.positions, k=k, rows=rows, seed=seed)
+
+    @cached_property
+    def _sorted_uncertainty(self) -> Float:
+        from deepspace.space.uncertainty import uncertainty_of_rows
+
+        return uncertainty_of_rows(self)
+
     @cached_property
     def _index(self) -> Index:
-        return Index(self.latents.mean)
+        weights = self.manifest.get("neighbours", {}).get("weights")
+        return Index(self.latents.mean, weights=None if weights is None else np.asarray(weights, np.float32))
 
     @cached_property
     def _density(self) -> Density:
@@ -312,7 +348,7 @@ class BaseSpace:
         """Let go of open files. Arrays taken from the space stay valid."""
         self.rows.close()
 
-    def __enter__(self) -> BaseSpace:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -230,6 +230,7 @@ class _Builder:
             should_stop=should_stop,
             decode=self.model.decode,
             samples=self.dataset.array,
+            weights=_weights_of(self.model),
         )
         positions = np.ascontiguousarray(fitted.positions, np.float32)
         self._write_array("map.npy", positions)
@@ -247,7 +248,7 @@ class _Builder:
 
     def _content(self, columns: list[str], unit: npt.NDArray[np.float32], fitted: FittedMap) -> dict[str, Any]:
         history, timings = split_timings(plain_json(self.history.to_json()))
-        source = self.dataset.source
+        source, weights = self.dataset.source, _weights_of(self.model)
         return {
             "rows": len(self.dataset),
             "latent_dim": self.model.latent_dim,
@@ -256,6 +257,7 @@ class _Builder:
             "model": self.model.config_json(),
             "map": fitted.config_json(),
             "density": {"unit": unit.tolist()},
+            "neighbours": {"weights": None if weights is None else weights.tolist()},
             "figures": describe(self.dataset.schema),
             "provenance": {
                 "source": {"name": source.name, "files": list(source.files), "fingerprint": source.fingerprint},
@@ -286,6 +288,11 @@ class _Builder:
             os.unlink(self.stage / "measures.json")
         text = json.dumps(plain_json(self.summary), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
         self._write_bytes("measures.json", text.encode())
+
+
+def _weights_of(model: LatentModel) -> npt.NDArray[np.float32] | None:
+    weights = model.distance_weights()
+    return None if weights is None else np.asarray(_as_array(weights), np.float32)
 
 
 def _as_array(tensor: Any) -> npt.NDArray[Any]:

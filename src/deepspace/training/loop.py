@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from deepspace.errors import TrainingError
-from deepspace.models import LatentModel
+from deepspace.models import ClosedForm, LatentModel
 from deepspace.training import feed, machine
 from deepspace.training import plan as planning
 from deepspace.training.checkpoint import Checkpoint, fingerprint, restore_optimizer, store_optimizer
@@ -25,6 +25,7 @@ from deepspace.training.config import TrainConfig
 from deepspace.training.evaluate import Evaluation, evaluate, multiplies
 from deepspace.training.events import Progress
 from deepspace.training.history import History, Stop, split
+from deepspace.training.solved import solve
 
 __all__ = ["train"]
 
@@ -69,8 +70,11 @@ def train(
     same, bit for bit, as without the interruption (same device and threads). ``on_epoch`` gets the model, in eval mode,
     and the number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
     Ctrl-C and SIGTERM write the checkpoint first. Raises TrainingError, with advice, where training cannot go on.
+    A model in closed form is solved instead, on the same rows.
     """
     _check(model, array)
+    if isinstance(model, ClosedForm):
+        return solve(model, array, config, on_progress=on_progress, on_epoch=on_epoch)
     run = _Run(model, array, config, on_progress, on_epoch, should_stop)
     with run.surroundings():
         run.start()

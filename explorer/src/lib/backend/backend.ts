@@ -1,9 +1,19 @@
 /** Where the page gets its data: a server, or a fixture inside the page. */
 
-import type { AxesInfo, ColumnInfo, Content, Decoded, Factors, Film, Found, Item, Preview, Session, SpaceInfo, Ways } from "../protocol";
+import type { Raster } from "../map/raster";
+import type {
+  AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
+} from "../protocol";
+import type * as wire from "../wire.gen";
+import type { Comparisons } from "./comparisons";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
+
+/** Grids over the map, with their values. */
+export type Density = wire.FieldInfo & Raster;
+export type Presence = wire.PresenceInfo & Raster;
+export type Sureness = wire.SurenessInfo & Raster;
 
 export interface LiveHandlers {
   session(session: Session): void;
@@ -39,6 +49,14 @@ export interface Backend {
   paths(through: readonly string[], steps: number, signal?: AbortSignal): Promise<Ways>;
   /** Address of one of them as a file. */
   pathFile(through: readonly string[], steps: number, kind: string, form: "gif" | "png" | "csv"): string;
+  /** The way from one group of rows to another. */
+  direction(asked: DirectionRequest, signal?: AbortSignal): Promise<Direction>;
+  /** A place (`row:12`, `at:x,y`, `mean`) moved along a direction. */
+  directionFilm(id: string, start: string, signal?: AbortSignal): Promise<DirectionFilm>;
+  /** How far along a direction every row lies. */
+  directionScores(id: string): Promise<Float32Array>;
+  /** a - b + c of places. */
+  sum(plus: readonly string[], minus: readonly string[], signal?: AbortSignal): Promise<Sum>;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Rows in which a text is written, or whose number it is: how many, and the first of them. */
@@ -47,6 +65,16 @@ export interface Backend {
   searchRows(text: string): Promise<Uint32Array>;
   /** The rows that are not left out, in the user's own columns, as CSV. */
   csv(leftOut: Uint8Array | null): Promise<Blob>;
+  density(): Promise<Density>;
+  /** 1 where there is data. */
+  presence(): Promise<Presence>;
+  /** Percentiles of the decode's uncertainty among the rows' own; NaN where there is no data. */
+  sureness(): Promise<Sureness>;
+  regions(): Promise<Regions>;
+  /** The region of each row, -1 for none. */
+  regionOf(): Promise<Int16Array>;
+  /** The space beside another one of the same rows. */
+  readonly comparisons: Comparisons;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

@@ -1,8 +1,10 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { AxesInfo, ColumnInfo, Content, Decoded, Factors, Film, Item, Session, SpaceInfo, Way, Ways } from "../protocol";
+import type { AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
+import { MadeDirections } from "./fixture-directions";
+import { FixtureComparisons } from "./comparisons";
 
 const KINDS = 6;
 const SIDE = 16;
@@ -23,6 +25,7 @@ export class FixtureBackend implements Backend {
   private places: Float32Array;
   private shown = "";
   private readonly kinds: Uint8Array;
+  readonly comparisons: FixtureComparisons;
 
   constructor(
     private readonly modality: string,
@@ -31,6 +34,7 @@ export class FixtureBackend implements Backend {
   ) {
     this.map = this.places = new Float32Array(n * 2);
     this.kinds = new Uint8Array(n);
+    this.comparisons = new FixtureComparisons(this.places, (x, y) => this.at(x, y), (x, y, k) => this.near(x, y, k));
     for (let i = 0; i < n; i++) {
       const k = Math.floor(noise(i + 9000) * KINDS);
       const a = (k / KINDS) * 2 * Math.PI;
@@ -73,11 +77,11 @@ export class FixtureBackend implements Backend {
   get axes() { return this.shown; }
   set axes(name: string) {
     this.shown = name;
-    this.places = this.laid(name);
+    this.places = this.onAxes(name);
   }
 
   /** The map turned and bent by the axes' name; a tenth of the rows lacks a value of "my columns". */
-  private laid(name: string): Float32Array {
+  private onAxes(name: string): Float32Array {
     if (name === "map") return this.map;
     const turn = [...name].reduce((sum, c) => sum + c.charCodeAt(0), 0);
     return this.map.map((_, k) => {
@@ -88,14 +92,14 @@ export class FixtureBackend implements Backend {
     });
   }
 
-  async positions(axes: string) { return this.laid(axes).slice(); }
+  async positions(axes: string) { return this.onAxes(axes).slice(); }
 
   async describe(name: string): Promise<AxesInfo> {
     const [kind, pair] = name.split(":") as [AxesInfo["kind"], string | undefined];
     const own = kind === "columns";
     const labels = kind === "pca" ? ["component 1", "component 2"] : pair!.split(",").map((p) => (own ? p : `dimension ${p}`));
     const axis = (label: string, i: number) => ({ label, kind: "numeric", origin: own ? 50 : 0, unit: own ? 5 : 1, explained: own ? null : [0.31, 0.19][i]! });
-    const placed = this.laid(name).filter((v, k) => k % 2 === 0 && Number.isFinite(v)).length;
+    const placed = this.onAxes(name).filter((v, k) => k % 2 === 0 && Number.isFinite(v)).length;
     return {
       name, kind, axes: [axis(labels[0]!, 0), axis(labels[1]!, 1)], exact: !own, placed, bounds: [-8, -8, 8, 8],
       trustworthiness: 0.88, continuity: 0.93, n: 1000, k: 5,
@@ -161,7 +165,10 @@ export class FixtureBackend implements Backend {
   async film(factor: number, row: number | null): Promise<Film> {
     const [x, y] = row === null ? [0, 0] : [this.places[2 * row]!, this.places[2 * row + 1]!];
     const values = [-2, -1.3, -0.7, 0, 0.7, 1.3, 2];
-    const places = values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]));
+    return { factor, row, ...this.frames(values, values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]))) };
+  }
+
+  private frames(values: number[], places: [number, number][]): Omit<Film, "factor" | "row"> {
     const contents = places.map(([a, b]) => this.at(a, b));
     const texts = (name: string) => contents.map((c) => (c.kind === "table" ? c.fields.find((f) => f.name === name)!.value : ""));
     const changes = this.modality !== "table" ? null : [
@@ -169,7 +176,24 @@ export class FixtureBackend implements Backend {
       { name: "housing", kind: "categorical", texts: texts("housing"), numbers: null },
     ];
     const nearest = places.map(([a, b]) => this.near(a, b, 1)[0]!.index);
-    return { factor, row, values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
+    return { values, contents, places, nearest, densityPercentiles: values.map((v) => 90 - 40 * Math.abs(v)), changes };
+  }
+
+  private readonly made = new MadeDirections(() => this.places);
+
+  async direction(asked: DirectionRequest): Promise<Direction> { return this.made.find(asked); }
+
+  async directionScores(id: string): Promise<Float32Array> { return this.made.scores(id); }
+
+  async directionFilm(id: string, start: string): Promise<DirectionFilm> {
+    const { values, places } = this.made.walk(id, start);
+    return { start, ...this.frames(values, places) };
+  }
+
+  async sum(plus: readonly string[], minus: readonly string[]): Promise<Sum> {
+    const [x, y] = this.made.sum(plus, minus);
+    const formula = [...plus.slice(0, 1), ...minus.map((p) => `- ${p}`), ...plus.slice(1).map((p) => `+ ${p}`)].join(" ");
+    return { formula, content: this.at(x, y), x, y, densityPercentile: 41, neighbours: this.near(x, y, 8), warnings: [] };
   }
 
   async paths(through: readonly string[], steps: number): Promise<Ways> {
@@ -234,6 +258,45 @@ export class FixtureBackend implements Backend {
     const lines = [...this.kinds.keys()].filter((i) => !leftOut?.[i]).map((i) => `${i},${"abcdef"[this.kinds[i]!]}\n`);
     return new Blob(["row,kind\n", ...lines], { type: "text/csv" });
   }
+
+  /** A grid over everything, each cell by what lies within reach of its place. */
+  private laid(side: number, value: (x: number, y: number) => number) {
+    const cell = 18 / side;
+    const values = Float32Array.from({ length: side * side }, (_, i) => value(-9 + (i % side) * cell, -9 + Math.floor(i / side) * cell));
+    return { origin: [-9, -9] as [number, number], cell, columns: side, rows: side, values };
+  }
+
+  async density() {
+    const near = (x: number, y: number) => {
+      let sum = 0;
+      for (let i = 0; i < this.n; i++) sum += Math.exp(-4 * ((this.places[2 * i]! - x) ** 2 + (this.places[2 * i + 1]! - y) ** 2));
+      return sum / this.n;
+    };
+    const own = Float32Array.from({ length: this.n }, (_, i) => near(this.places[2 * i]!, this.places[2 * i + 1]!)).sort();
+    const shares = [0.5, 0.8, 0.95];
+    return { ...this.laid(72, near), bandwidth: 0.35, shares, levels: shares.map((s) => own[Math.floor((1 - s) * this.n)]!), n: this.n };
+  }
+
+  async presence() { return this.laid(72, (x, y) => Number(this.near(x, y, 1)[0]!.distance < 0.8)); }
+
+  async sureness() {
+    const grid = this.laid(40, (x, y) => (this.near(x, y, 1)[0]!.distance < 0.8 ? 50 + 45 * Math.sin(x) : NaN));
+    return { ...grid, measured: grid.values.filter((v) => !Number.isNaN(v)).length, typical: 3.2, unit: "grey levels, 0 to 255" };
+  }
+
+  async regions(): Promise<Regions> {
+    const regions = Array.from({ length: KINDS }, (_, index) => {
+      const n = this.kinds.filter((k) => k === index).length;
+      const phrase = `mostly ${"abcdef"[index]} (100 %)`;
+      return {
+        index, n, share: n / this.n, x: Math.cos((index / KINDS) * 2 * Math.PI) * 4, y: Math.sin((index / KINDS) * 2 * Math.PI) * 3,
+        label: phrase, traits: [{ column: "kind", phrase, short: phrase, delta: 1, q: 1e-9, n }], exemplar: this.kinds.indexOf(index),
+      };
+    });
+    return { regions, n: this.n, without: 0, tested: this.n, fdr: 0.05 };
+  }
+
+  async regionOf() { return Int16Array.from(this.kinds); }
 
   sprite(): string { return ""; }
 

@@ -1,7 +1,12 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
-import { readContent, readFilm, readFrame, readItem, readWays, type AxesInfo, type ColumnInfo, type Factors, type Found, type Session, type SpaceInfo } from "../protocol";
+import {
+  readContent, readFilm, readFrame, readItem, readWays,
+  type AxesInfo, type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
+} from "../protocol";
+import type { LayersInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers } from "./backend";
+import { HttpComparisons } from "./comparisons";
 
 const SLOWEST_RETRY = 8000;
 
@@ -35,7 +40,11 @@ async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 export class HttpBackend implements Backend {
-  constructor(private readonly base = "") {}
+  readonly comparisons: HttpComparisons;
+
+  constructor(private readonly base = "") {
+    this.comparisons = new HttpComparisons(base, ask);
+  }
 
   session(): Promise<Session> {
     return json<Session>(`${this.base}api/session`);
@@ -90,6 +99,25 @@ export class HttpBackend implements Backend {
     return `${this.base}api/paths/${kind}.${form}?${walked(through, steps)}`;
   }
 
+  async direction(asked: DirectionRequest, signal?: AbortSignal): Promise<Direction> {
+    const how = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(asked) };
+    return (await (await ask(`${this.base}api/directions`, signal ? { ...how, signal } : how)).json()) as Direction;
+  }
+
+  async directionFilm(id: string, start: string, signal?: AbortSignal) {
+    return readFilm<DirectionFilm>(await json(`${this.base}api/directions/${id}/film?start=${encodeURIComponent(start)}&${this.onAxes}`, signal));
+  }
+
+  async directionScores(id: string): Promise<Float32Array> {
+    return new Float32Array(await (await get(`${this.base}api/directions/${id}/scores.f32`)).arrayBuffer());
+  }
+
+  async sum(plus: readonly string[], minus: readonly string[], signal?: AbortSignal): Promise<Sum> {
+    const asked = new URLSearchParams([...plus.map((p) => ["plus", p]), ...minus.map((p) => ["minus", p])]);
+    const sum = await json<Sum>(`${this.base}api/sum?${asked}`, signal);
+    return { ...sum, content: readContent(sum.content) };
+  }
+
   async cells(x: number, y: number, step: number, columns: number, rows: number) {
     const found = await json<{ contents: unknown[] }>(
       `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}&${this.onAxes}`,
@@ -110,6 +138,29 @@ export class HttpBackend implements Backend {
     const bits = new Uint8Array(Math.ceil(n / 8));
     for (let i = 0; i < n; i++) if (!leftOut?.[i]) bits[i >> 3]! |= 1 << (i & 7);
     return (await ask(`${this.base}api/rows.csv`, { method: "POST", body: bits })).blob();
+  }
+
+  async density() {
+    const { density } = await json<LayersInfo>(`${this.base}api/layers`);
+    return { ...density, values: new Float32Array(await (await get(`${this.base}api/layers/density.f32`)).arrayBuffer()) };
+  }
+
+  async presence() {
+    const { presence } = await json<LayersInfo>(`${this.base}api/layers`);
+    return { ...presence, values: new Uint8Array(await (await get(`${this.base}api/layers/presence.u8`)).arrayBuffer()) };
+  }
+
+  async sureness() {
+    const info = await json<SurenessInfo>(`${this.base}api/layers/uncertainty`);
+    return { ...info, values: new Float32Array(await (await get(`${this.base}api/layers/uncertainty.f32`)).arrayBuffer()) };
+  }
+
+  regions(): Promise<Regions> {
+    return json<Regions>(`${this.base}api/regions`);
+  }
+
+  async regionOf() {
+    return new Int16Array(await (await get(`${this.base}api/regions.i16`)).arrayBuffer());
   }
 
   sprite(sheet: number): string {

@@ -2,6 +2,8 @@
 
 import type { Component } from "svelte";
 import type { Explorer } from "../state/explorer.svelte";
+import ComparePanel from "./ComparePanel.svelte";
+import DirectionsPanel from "./directions/DirectionsPanel.svelte";
 import FactorsPanel from "./FactorsPanel.svelte";
 import HealthPanel from "./HealthPanel.svelte";
 import PathsPanel from "./PathsPanel.svelte";
@@ -16,5 +18,7 @@ export interface DrawerPanel {
 export const PANELS: DrawerPanel[] = [
   { id: "factors", title: "Factors", says: "What each latent dimension does", component: FactorsPanel },
   { id: "paths", title: "Paths", says: "Ways from one place to another", component: PathsPanel },
+  { id: "directions", title: "Directions", says: "What parts two groups, and sums of items", component: DirectionsPanel },
+  { id: "compare", title: "Compare", says: "The model beside principal components of the same rows", component: ComparePanel },
   { id: "health", title: "Health", says: "What is wrong, and every figure measured", component: HealthPanel },
 ];

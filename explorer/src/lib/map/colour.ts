@@ -129,9 +129,13 @@ export interface Theme {
   categories: RGB[];
   sequential: RGB[];
   missing: RGB;
+  /** What colours come to where nothing is sure. */
+  uncertain: RGB;
   generated: string;
   accent: string;
   hatch: string;
+  /** Hatching of the whole map, quieter. */
+  nodata: string;
   panel: string;
   css: { ink: string; ground: string };
 }
@@ -158,9 +162,11 @@ export function readTheme(element: HTMLElement): Theme {
     ],
     sequential: Array.from({ length: 8 }, (_, i) => rgb(`--seq-${i}`)),
     missing: rgb("--missing"),
+    uncertain: rgb("--uncertain"),
     generated: css("--generated"),
     accent: css("--accent"),
     hatch: css("--hatch"),
+    nodata: css("--nodata"),
     panel: css("--panel"),
     css: { ink: css("--ink"), ground: css("--ground") },
   };

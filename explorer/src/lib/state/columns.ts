@@ -8,6 +8,11 @@ export class Columns {
 
   constructor(private readonly backend: Backend) {}
 
+  /** A column that the page made itself. */
+  keep(info: ColumnInfo, data: ColumnData): void {
+    this.kept.set(info.index, Promise.resolve(data));
+  }
+
   values(info: ColumnInfo): Promise<ColumnData> {
     let kept = this.kept.get(info.index);
     if (!kept) {

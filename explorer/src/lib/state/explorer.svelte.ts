@@ -1,6 +1,7 @@
 /** The page's state: one object that the panels read and the map writes. */
 
 import type { Backend, Live } from "../backend/backend";
+import type { MapController } from "../map/controller";
 import { GridIndex } from "../map/grid";
 import { select } from "../map/lasso";
 import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
@@ -8,9 +9,12 @@ import { Address, type Part } from "./address.svelte";
 import { Anchors, type Anchor } from "./anchors.svelte";
 import { AxesState, MAP } from "./axes.svelte";
 import { ColourState } from "./colour.svelte";
+import { CompareState } from "./compare.svelte";
 import { Columns } from "./columns";
 import { Decoding } from "./decoding";
+import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
+import { Layers } from "./layers.svelte";
 import { Paths } from "./paths.svelte";
 import { Shown } from "./shown.svelte";
 import { TrainingState } from "./training.svelte";
@@ -90,6 +94,11 @@ export class Explorer {
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
   readonly paths: Paths;
   readonly shown = new Shown();
+  readonly layers: Layers;
+  readonly directions: Directions;
+  readonly compare: CompareState;
+  /** The second map, while it is in sight. */
+  besideMap: MapController | null = null;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly decoding: Decoding;
@@ -105,9 +114,14 @@ export class Explorer {
     this.axes = new AxesState(backend, () => this.space, (positions) => this.lay(positions), (sentence) => (this.remark = sentence));
     this.filters.resolve("lasso", (words) => this.caught(words));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
+    this.layers = new Layers(backend, (sentence) => (this.remark = sentence));
+    this.filters.resolve("region", (words) => this.layers.rowsOf(Number(words)));
     this.paths = new Paths(this);
+    this.directions = new Directions(this);
+    this.compare = new CompareState(backend.comparisons);
+    this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.axes, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
+    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.decoding = new Decoding(
       (id, x, y, detail) => this.live?.decode(id, x, y, detail),
@@ -262,6 +276,30 @@ export class Explorer {
   /** A place of the screen, and the axes it lies on. */
   here(x: number, y: number): Place & { axes?: string } {
     return this.axes.name === MAP ? { x, y } : { x, y, axes: this.axes.name };
+  }
+
+  /** The rows of a region of the map, or no longer. */
+  async chooseRegion(index: number): Promise<void> {
+    const from = `region:${index}`;
+    if (this.filters.selection?.from === from) {
+      this.filters.selection = null;
+      return;
+    }
+    const rows = await this.layers.rowsOf(index).catch(() => null);
+    if (rows) this.filters.selection = { rows, from };
+  }
+
+  /** The rows inside an outline on the second map. */
+  async lassoBeside(outline: readonly number[]): Promise<void> {
+    this.tool = "pan";
+    const corners = outline.map((v) => Number(v.toPrecision(5)));
+    const rows = await this.compare.inside(corners);
+    this.filters.selection = rows?.length ? { rows, from: `beside:${corners.join(",")}` } : null;
+  }
+
+  /** Whether a second map stands beside the first. */
+  get besides(): boolean {
+    return this.drawer === "compare" && this.compare.ready;
   }
 
   /** The place of the cursor joins the anchors; where there are none, the pinned item goes before it. */

@@ -134,6 +134,15 @@ export class Filters implements Part {
     this.resolvers.set(kind, how);
   }
 
+  /** The filters and the selection of another address, beside these. */
+  async beside(values: URLSearchParams): Promise<Filters> {
+    const other = new Filters(this.columns, this.infos);
+    other.n = this.n;
+    for (const [kind, how] of this.resolvers) other.resolvers.set(kind, how);
+    await other.read(values);
+    return other;
+  }
+
   write(values: URLSearchParams): void {
     for (const { info, filter } of this.set.values()) {
       values.set(FILTER + info.name, filter.kind === "range" ? `${end(filter.low)}..${end(filter.high)}` : names(info, filter.codes));

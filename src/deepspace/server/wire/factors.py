@@ -5,7 +5,7 @@ from __future__ import annotations
 from deepspace.server.wire.base import Wire
 from deepspace.server.wire.items import Content
 
-__all__ = ["Change", "FactorInfo", "FactorsInfo", "Film"]
+__all__ = ["Change", "FactorInfo", "FactorsInfo", "Film", "Frames"]
 
 
 class FactorInfo(Wire):
@@ -35,15 +35,20 @@ class Change(Wire):
     numbers: list[float | None] | None = None
 
 
-class Film(Wire):
-    """One dimension moved in equal steps from ``row`` (or the mean): where it was, what it decodes to, where that lies
-    on the map, the nearest real row, and how crowded it is there."""
+class Frames(Wire):
+    """Generated places in turn: how far each was moved, what it decodes to, where that lies on the map, the nearest
+    real row, and how crowded it is there."""
 
-    factor: int
-    row: int | None
     values: list[float]
     contents: list[Content]
     places: list[tuple[float, float]]
     nearest: list[int]
     density_percentiles: list[float | None]
     changes: list[Change] | None = None
+
+
+class Film(Frames):
+    """One dimension moved in equal steps from ``row`` (or the mean)."""
+
+    factor: int
+    row: int | None

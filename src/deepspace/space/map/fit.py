@@ -30,6 +30,7 @@ _FEWEST = 8
 _HIDDEN, _SMALL_HIDDEN, _SMALL = (256, 256), (128, 128), 10_000
 _WAVES = 64
 _BANDWIDTH = 4.0
+_LEAST_WEIGHT = 1e-3
 _TWIN = 1e-4
 """Rows closer than this share of the data's size are one row to the layout: rounding must not make islands."""
 
@@ -44,10 +45,12 @@ def fit_map(
     samples: NDArray[np.generic] | None = None,
     on_places: Callable[[NDArray[np.int64], NDArray[np.float32]], None] | None = None,
     threads: int | None = None,
+    weights: NDArray[np.float32] | None = None,
 ) -> FittedMap:
     """A map of latents (N, D), N >= 1. Same input, seed and threads: the same map, bit for bit.
 
     decode: the frozen model's decoder; where it makes pictures or signals, neighbours are those that *decode* alike.
+    weights: (D,), what a squared difference in each dimension weighs between neighbours, where the model says so.
     samples: the encoded rows; not used by this method. Beyond 60,000 rows the map is laid out on a fixed sample, and
     the others are placed beside their neighbours. should_stop() cuts the fitting short and keeps what has been learned.
     on_progress gets the fraction done, 0..1; on_places, every few steps, rows (m,) ascending and where they lie (m, 2)
@@ -68,7 +71,8 @@ def fit_map(
         rows = chosen[first]
         shown = None if on_places is None else partial(on_places, rows)
         watch = _Watch(on_progress, should_stop, shown)
-        plan = _plan(u[first], sampled[first], decode, seed=seed, threads=count, watch=watch)
+        metric = _metric(sampled[first], decode, weights, seed=seed)
+        plan = _plan(u[first], metric, seed=seed, threads=count, watch=watch)
         fitted = FittedMap(
             plan.encoder, plan.decoder, centre=centre, scale=scale, metric=plan.metric,
             landmarks=rows[: len(plan.places)].astype(np.int32), reach=plan.reach,
@@ -82,7 +86,7 @@ def fit_map(
             placed[rows] = plan.places
         fitted.positions[:] = placed
         watch.part(0.85, 0.9)(1.0)
-        fitted.trust = measure_trust(latents_mean, fitted.positions, seed=seed)
+        fitted.trust = measure_trust(_weighed(latents_mean, weights), fitted.positions, seed=seed)
         watch.part(0.9, 1.0)(1.0)
         return fitted
 
@@ -118,8 +122,7 @@ class _Plan:
 
 def _plan(
     u: NDArray[np.float32],
-    latents: NDArray[np.float32],
-    decode: Callable[[Tensor], Tensor] | None,
+    metric: NDArray[np.float32] | None,
     *,
     seed: int,
     threads: int,
@@ -130,7 +133,6 @@ def _plan(
         encoder, decoder = build_pair(u.shape[1], (), waves=0, bandwidth=1.0, seed=seed)
         _lay_straight(encoder, decoder, axes)
         return _Plan(encoder, decoder, {"hidden": [], "waves": 0, "unit": 1.0})
-    metric = None if decode is None else decoder_metric(latents, decode, seed=seed)
     measured = u if metric is None else u @ metric
     index, distance = nearest(measured, min(_GRAPH_NEIGHBOURS, len(u) - 1), seed=seed)
     watch.part(0.0, 0.05)(1.0)
@@ -153,6 +155,26 @@ def _plan(
     return _Plan(
         encoder, decoder, settings, np.zeros((0, 0), np.float32) if metric is None else metric, places, reach.copy()
     )
+
+
+def _metric(
+    latents: NDArray[np.float32],
+    decode: Callable[[Tensor], Tensor] | None,
+    weights: NDArray[np.float32] | None,
+    *,
+    seed: int,
+) -> NDArray[np.float32] | None:
+    """What neighbours are measured by: (D, D), or None for the latents as they are."""
+    if latents.shape[1] <= 2 or len(latents) < _FEWEST:
+        return None
+    if weights is not None:
+        root = np.sqrt(weights / max(float(weights.max()), 1e-30)).clip(_LEAST_WEIGHT)
+        return np.diag(root * (latents.std() / max(float((latents * root).std()), 1e-30))).astype(np.float32)
+    return None if decode is None else decoder_metric(latents, decode, seed=seed)
+
+
+def _weighed(latents: NDArray[np.float32], weights: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    return latents if weights is None else latents * np.sqrt(weights)
 
 
 def _sample(n: int, seed: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EXACT_ROWS", "continuity", "measure_trust", "trustworthiness"]
+__all__ = ["EXACT_ROWS", "continuity", "measure_trust", "sample_of", "shares", "trustworthiness"]
 
 EXACT_ROWS = 10_000
 """Ranks cost n^2: beyond this many rows ``measure_trust`` looks at a fixed sample, and says its size."""
@@ -26,14 +26,21 @@ def trustworthiness(x: NDArray[np.generic], y: NDArray[np.generic], k: int = 5) 
     """
     if len(x) != len(y):
         raise ValueError(f"x and y must have the same number of rows, got {len(x)} and {len(y)}")
+    return float(shares(x, y, min(k, (len(x) - 1) // 2))[0].mean())
+
+
+def shares(x: NDArray[np.generic], y: NDArray[np.generic], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each row's part of the trustworthiness, whose mean it is, and the share of its k neighbours in x kept in y.
+
+    x: (n, D); y: (n, d); k < n/2. Returns (n,) and (n,).
+    """
     n = len(x)
-    k = min(k, (n - 1) // 2)
     if k < 1:  # One or two rows: no neighbour can be false.
-        return 1.0
+        return np.ones(n), np.ones(n)
     truth, seen = _centred(x), _centred(y)
     truth_norm, seen_norm = (truth**2).sum(1), (seen**2).sum(1)
     step = max(1, _BLOCK_BYTES // (8 * n))
-    penalty = 0
+    penalty, kept = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for start in range(0, n, step):
         block = slice(start, min(start + step, n))
         rows = np.arange(block.stop - block.start)
@@ -44,8 +51,10 @@ def trustworthiness(x: NDArray[np.generic], y: NDArray[np.generic], k: int = 5) 
         distance[rows, rows + start] = np.inf
         for column in range(k):
             rank = (distance < distance[rows, neighbours[:, column], None]).sum(1) + 1
-            penalty += int(np.maximum(rank - k, 0).sum())
-    return float(1.0 - penalty * 2.0 / (n * k * (2.0 * n - 3.0 * k - 1.0)))
+            penalty[block] += np.maximum(rank - k, 0)
+            kept[block] += rank <= k
+    own = np.asarray(1.0 - penalty * 2.0 / (k * (2.0 * n - 3.0 * k - 1.0)), np.float64)
+    return own, kept / k
 
 
 def continuity(x: NDArray[np.generic], y: NDArray[np.generic], k: int = 5) -> float:
@@ -57,11 +66,17 @@ def measure_trust(
     x: NDArray[np.generic], y: NDArray[np.generic], *, k: int = 5, rows: int = EXACT_ROWS, seed: int = 0
 ) -> dict[str, float | int]:
     """Both measures on all rows or on a fixed sample of ``rows``: {trustworthiness, continuity, n, k}."""
-    if len(x) > rows:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(x), rows, replace=False))
-        x, y = x[chosen], y[chosen]
-    k = max(1, min(k, (len(x) - 1) // 2))
-    return {"trustworthiness": trustworthiness(x, y, k), "continuity": continuity(x, y, k), "n": len(x), "k": k}
+    chosen, k = sample_of(len(x), k, rows, seed)
+    x, y = x[chosen], y[chosen]
+    return {"trustworthiness": trustworthiness(x, y, k), "continuity": continuity(x, y, k), "n": len(x), "k": max(k, 1)}
+
+
+def sample_of(n: int, k: int, rows: int, seed: int) -> tuple[NDArray[np.int64], int]:
+    """Which of n rows are measured, ascending, and k lowered to what their number allows (0 for one or two rows)."""
+    chosen = np.arange(n)
+    if n > rows:
+        chosen = np.sort(np.random.default_rng(seed).choice(n, rows, replace=False))
+    return chosen, max(0, min(k, (len(chosen) - 1) // 2))
 
 
 def _centred(x: NDArray[np.generic]) -> NDArray[np.float64]:

@@ -1,0 +1,10 @@
+"""Two spaces of the same rows beside each other; the built-in case is a space and its principal components."""
+
+from __future__ import annotations
+
+from deepspace.metrics.comparing.compare import check_same_rows, compare
+from deepspace.metrics.comparing.neighbours import Kept, Sides, sides
+from deepspace.metrics.comparing.result import Comparison, Curve, Gap
+from deepspace.metrics.comparing.twin import find_twin, twin
+
+__all__ = ["Comparison", "Curve", "Gap", "Kept", "Sides", "check_same_rows", "compare", "find_twin", "sides", "twin"]
