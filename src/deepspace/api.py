@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Direction, Factors, Paths, Regions, Sum, Traversal
+    from deepspace.explore import Axes, Direction, Factors, Paths, Regions, Sum, Traversal
     from deepspace.explore import Path as Walk
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
@@ -52,6 +52,12 @@ class Space(BaseSpace):
         from deepspace.explore import traverse
 
         return traverse(self, factor, **options)
+
+    def axes(self, which: str | Sequence[int] | Sequence[str] = "map") -> Axes:
+        """Other two dimensions to look through: "map", "pca", two latent dimensions, or two columns of numbers."""
+        from deepspace.explore import axes
+
+        return axes(self, which)
 
     def path(self, *through: Any, kind: Kind = "linear", steps: int = 11) -> Walk:
         """Walk through two or more places (row numbers or latents) and decode each step; ``kind`` is "linear",

@@ -46,11 +46,11 @@ def test_help_theme_and_panels(walk):
     assert "theme=dark" in page.page.url
     assert np.median(page.shot()[100:700, 300:880].reshape(-1, 3), 0).mean() < 40
     left = page.page.locator(".left")
-    keyboard.press("[")
+    keyboard.press(",")
     page.page.wait_for_timeout(400)
     assert "folded" in left.get_attribute("class")
     centre = page.ask("toWorld(600, 400)")
-    keyboard.press("]")
+    keyboard.press(".")
     page.page.wait_for_timeout(400)
     np.testing.assert_allclose(page.ask("toWorld(600, 400)"), centre)
 

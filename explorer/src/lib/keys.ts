@@ -56,6 +56,7 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     }
     case "Escape": explorer.escape(); return true;
     case "l": explorer.tool = explorer.tool === "lasso" ? "pan" : "lasso"; return true;
+    case "b": explorer.tool = explorer.tool === "box" ? "pan" : "box"; return true;
     case "g": explorer.shown.toggle("grid"); return true;
     case "c": explorer.shown.toggle("contours"); return true;
     case "m": explorer.shown.toggle("mask"); return true;
@@ -65,8 +66,11 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     case "d": explorer.toggleTheme(); return true;
     case "/": explorer.searching = true; return true;
     case "?": explorer.help = !explorer.help; return true;
-    case "[": explorer.left = !explorer.left; return true;
-    case "]": explorer.right = !explorer.right; return true;
+    case "[": case "]":
+      if (explorer.ready) void explorer.axes.step(event.key === "]" ? 1 : -1);
+      return explorer.ready;
+    case ",": explorer.left = !explorer.left; return true;
+    case ".": explorer.right = !explorer.right; return true;
     case "0": map?.fit(); return true;
     case "+": case "=": map?.zoomAt(map.view.width / 2, map.view.height / 2, 1.5); return true;
     case "-": map?.zoomAt(map.view.width / 2, map.view.height / 2, 1 / 1.5); return true;

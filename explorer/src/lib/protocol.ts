@@ -5,6 +5,8 @@ import type * as wire from "./wire.gen";
 export type Phase = wire.SessionInfo["phase"];
 export type Progress = wire.ProgressInfo;
 export type Session = wire.SessionInfo;
+export type AxesInfo = wire.AxesInfo;
+export type AxisInfo = wire.AxisInfo;
 export type ColumnInfo = wire.ColumnInfo;
 export type ItemShape = wire.SpaceInfo["item"];
 export type Bounds = wire.MapInfo["bounds"];

@@ -1,5 +1,28 @@
 /** Written by explorer/generate_types.py from src/deepspace/server/wire: do not edit, run `make wire`. */
 
+/** ``placed`` of the rows have a place; trust is measured on ``n`` of those. ``exact``: a place leads back to latents by itself, and else the near rows' are blended. */
+export interface AxesInfo {
+  name: string;
+  kind: "map" | "latent" | "pca" | "columns";
+  axes: [AxisInfo, AxisInfo];
+  exact: boolean;
+  placed: number;
+  bounds: [number, number, number, number];
+  trustworthiness: number | null;
+  continuity: number | null;
+  n: number | null;
+  k: number | null;
+}
+
+/** One axis: a place at p reads ``origin + unit * p``. ``explained``: its share of the latents' variance. */
+export interface AxisInfo {
+  label: string;
+  kind: string;
+  origin: number;
+  unit: number;
+  explained: number | null;
+}
+
 /** What the second space makes of a place on its own map. */
 export interface Beside {
   x: number;
@@ -108,6 +131,7 @@ export interface DecodeRequest {
   x: number;
   y: number;
   detail: boolean;
+  axes: string;
 }
 
 /** Header of the binary answer to a decode request. */

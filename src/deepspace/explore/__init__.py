@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepspace.explore.arithmetic import Sum, arithmetic
+from deepspace.explore.axes import Axes, axes
 from deepspace.explore.directions import Direction, Shift, direction
 from deepspace.explore.factors import Factor, Factors, factors
 from deepspace.explore.field import Field, map_field
@@ -14,6 +15,7 @@ from deepspace.space.change import changed
 
 __all__ = [
     "KINDS",
+    "Axes",
     "Direction",
     "Factor",
     "Factors",
@@ -29,6 +31,7 @@ __all__ = [
     "Trait",
     "Traversal",
     "arithmetic",
+    "axes",
     "changed",
     "direction",
     "factors",

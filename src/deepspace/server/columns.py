@@ -35,6 +35,9 @@ _TITLES = {
 DISTORTION = "map distortion"
 """0: a row's neighbours are the same on the map as in latent space; 1: as if it had been put there at random."""
 
+_BLOCK = 65_536
+
+Range = tuple[float | None, float | None, int]
 Codes = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
 
 
@@ -112,11 +115,22 @@ def _float32(values: pa.ChunkedArray) -> npt.NDArray[np.float32]:
     return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype="<f4")
 
 
-def _range(values: npt.NDArray[Any]) -> tuple[float | None, float | None, int]:
+def _range(values: npt.NDArray[Any]) -> Range:
     """Minimum and maximum of the finite values, and how many are missing."""
     missing = int(np.isnan(values).sum())
     finite = values[np.isfinite(values)] if not np.isfinite(values).all() else values
     return (_shortest(finite.min()), _shortest(finite.max()), missing) if finite.size else (None, None, missing)
+
+
+def _ranges(values: npt.NDArray[np.float32]) -> list[Range]:
+    """``_range`` of each of D columns (N, D), all of them in one pass over the rows."""
+    low, high = np.full(values.shape[1], np.inf, np.float32), np.full(values.shape[1], -np.inf, np.float32)
+    for start in range(0, len(values), _BLOCK):
+        block = np.asarray(values[start : start + _BLOCK])
+        low, high = np.minimum(low, block.min(0)), np.maximum(high, block.max(0))
+    if not (np.isfinite(low) & np.isfinite(high)).all():
+        return [_range(np.asarray(values[:, d])) for d in range(values.shape[1])]
+    return [(_shortest(a), _shortest(b), 0) for a, b in zip(low, high, strict=True)]
 
 
 def _shortest(value: np.floating[Any]) -> float:
@@ -139,8 +153,8 @@ class Columns:
         for name, values in figures_of(space).items():
             self._add_numbers(_TITLES.get(name, name.replace("_", " ")), "figure", values)
         self._add_distortion()
-        for d in range(int(space.latent_dim)):
-            self._add_numbers(f"dimension {d}", "latent", space.latents.mean[:, d])
+        for d, known in enumerate(_ranges(space.latents.mean)):
+            self._add_numbers(f"dimension {d}", "latent", space.latents.mean[:, d], known=known)
         self.infos = [entry.info for entry in self._entries]
 
     def __len__(self) -> int:
@@ -208,8 +222,9 @@ class Columns:
         group: Literal["column", "figure", "latent"],
         values: npt.NDArray[Any],
         column: Column | None = None,
+        known: Range | None = None,
     ) -> None:
-        low, high, missing = _range(np.asarray(values))
+        low, high, missing = known or _range(np.asarray(values))
         info = ColumnInfo(
             index=len(self._entries),
             name=name,

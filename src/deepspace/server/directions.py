@@ -17,6 +17,7 @@ from deepspace.explore import Direction, arithmetic, direction
 from deepspace.explore.groups import Group
 from deepspace.server.films import STEPS, Films
 from deepspace.server.places import latent
+from deepspace.server.planes import MAP
 from deepspace.server.wire import (
     DirectionFilm,
     DirectionInfo,
@@ -76,10 +77,10 @@ class Directions:
             raise SpaceError("this direction is no longer known here; find it again.")
         return found
 
-    def film(self, key: str, start: str) -> DirectionFilm:
+    def film(self, key: str, start: str, axes: str = MAP) -> DirectionFilm:
         """Seven frames along a direction from a place as ``places.latent`` takes it."""
         walk = self._of(key).traverse(latent(self.space, start), steps=STEPS)
-        return DirectionFilm(start=start, **self.films.frames(walk.amounts, walk.z))
+        return DirectionFilm(start=start, **self.films.frames(walk.amounts, walk.z, axes))
 
     def scores(self, key: str) -> npt.NDArray[np.float32]:
         """(N,): how far along every row lies."""

@@ -12,6 +12,7 @@ from deepspace.errors import SpaceError
 from deepspace.explore import factors, traverse
 from deepspace.server.formatting import as_number, cell
 from deepspace.server.items import Items, records
+from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import Change, FactorInfo, FactorsInfo, Film
 
 __all__ = ["STEPS", "Films"]
@@ -43,15 +44,15 @@ class Films:
                 )
             return self._ranked
 
-    def film(self, factor: int, row: int | None = None) -> Film:
+    def film(self, factor: int, row: int | None = None, axes: str = MAP) -> Film:
         """The dimension moved in ``STEPS`` steps, all others held where ``row`` has them (or at the mean)."""
         space = self.space
         if row is not None and not 0 <= row < len(space):
             raise SpaceError(f"cannot start from row {row}: '{space.name}' has rows 0 to {len(space) - 1}.")
         walk = traverse(space, factor, start=row, steps=STEPS)
-        return Film(factor=factor, row=row, **self.frames(walk.positions, walk.z))
+        return Film(factor=factor, row=row, **self.frames(walk.positions, walk.z, axes))
 
-    def frames(self, values: npt.NDArray[np.floating], z: npt.NDArray[np.float32]) -> dict[str, Any]:
+    def frames(self, values: npt.NDArray[np.floating], z: npt.NDArray[np.float32], axes: str = MAP) -> dict[str, Any]:
         """What ``Frames`` says of generated places. values: (S,), how far each was moved; z: (S, D)."""
         space = self.space
         encoded = np.asarray(space.decode_encoded(z))
@@ -60,7 +61,7 @@ class Films:
         return {
             "values": values.tolist(),
             "contents": self.items.inline(encoded, nearest),
-            "places": [(float(x), float(y)) for x, y in np.asarray(space.map.transform(z))],
+            "places": [(float(x), float(y)) for x, y in np.asarray(plane(space, axes).transform(z))],
             "nearest": nearest,
             "density_percentiles": [float(p) if np.isfinite(p) else None for p in percentiles],
             "changes": self.changes(encoded) if self.items.modality == "table" else None,

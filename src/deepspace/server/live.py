@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from deepspace.errors import DeepspaceError
 from deepspace.server.guard import MAX_MESSAGE
 from deepspace.server.items import NEIGHBOURS, Items
+from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, parse
 
 if TYPE_CHECKING:
@@ -39,14 +41,12 @@ class _NotReadyError(Exception):
 def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
     """One batch of requests -> their binary answers, in order."""
     space = items.space
-    places = np.array([(r.x, r.y) for r in requests], dtype=np.float32)
-    z = np.asarray(space.map.inverse_transform(places), dtype=np.float32)
+    z, has_data = _looked_up(space, requests)
     k = min(NEIGHBOURS if any(r.detail for r in requests) else 1, len(space))
     found = space.neighbors(z=z, k=k)
     nearest = [int(i) for i in found.index[:, 0]]
     encoded = np.asarray(space.decode_encoded(z))
     percentiles = np.asarray(space.density_percentile(z), dtype=np.float64)
-    has_data = np.asarray(space.map.has_data(places))
     answers = []
     for m, (request, made) in enumerate(zip(requests, items.rendered(encoded, nearest), strict=True)):
         neighbours = items.neighbours(found.index[m], found.distance[m])
@@ -63,6 +63,20 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
         )
         answers.append(frame(header, made.payload))
     return answers
+
+
+def _looked_up(
+    space: BaseSpace, requests: list[DecodeRequest]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """The latents (M, D) that the places stand for, each on its own axes, and whether there is data (M,)."""
+    z, has_data = np.empty((len(requests), space.latent_dim), np.float32), np.empty(len(requests), bool)
+    for name in {r.axes for r in requests}:
+        which = [m for m, r in enumerate(requests) if r.axes == name]
+        places = np.array([(requests[m].x, requests[m].y) for m in which], np.float32)
+        # The map is what nearly every request is about, and needs no other lookup.
+        seen = space.map if name == MAP else plane(space, name)
+        z[which], has_data[which] = seen.inverse_transform(places), seen.has_data(places)
+    return z, has_data
 
 
 class Connection:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
+from deepspace.server.planes import MAP, plane
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -22,18 +23,20 @@ Vector = npt.NDArray[np.float32]
 def latent(space: BaseSpace, place: str) -> Vector:
     """The latent (D,) that a place stands for.
 
-    place: ``row:12`` (that row's posterior mean), ``at:x,y`` (what the map decodes at a position), ``z:a,b,...`` (D
-    numbers), or ``mean`` (of all rows). Raises SpaceError, in one sentence, for anything else.
+    place: ``row:12`` (that row's posterior mean), ``at:x,y`` (what the map decodes at a position; on other axes
+    ``at:x,y@pca``), ``z:a,b,...`` (D numbers), or ``mean`` (of all rows). Raises SpaceError, in one sentence, for
+    anything else.
     """
     kind, _, rest = place.partition(":")
     if kind == MEAN and not rest:
         return np.asarray(space.latents.mean.mean(0), np.float32)
     if kind == "row" and rest.isdecimal() and int(rest) < len(space):
         return np.array(space.latents.mean[int(rest)], np.float32)
+    rest, _, axes = rest.partition("@")
     numbers = _numbers(rest)
     if kind == "at" and len(numbers) == 2:
-        return np.asarray(space.map.inverse_transform(numbers[None])[0], np.float32)
-    if kind == "z" and len(numbers) == space.latent_dim:
+        return np.asarray(plane(space, axes or MAP).inverse_transform(numbers[None])[0], np.float32)
+    if kind == "z" and not axes and len(numbers) == space.latent_dim:
         return numbers
     raise SpaceError(
         f"'{place[:80]}' is no place of '{space.name}': use row:0 to row:{len(space) - 1}, at:x,y on the map, "
@@ -41,16 +44,17 @@ def latent(space: BaseSpace, place: str) -> Vector:
     )
 
 
-def position(space: BaseSpace, place: str) -> tuple[float, float] | None:
-    """Where a place was marked on the map; nothing for latents."""
+def position(space: BaseSpace, place: str, axes: str = MAP) -> tuple[float, float] | None:
+    """Where a place was marked on these axes; nothing for latents, and for what was marked on other axes."""
     kind, _, rest = place.partition(":")
     if kind == "row":
-        x, y = space.map.positions[int(rest)]
-    elif kind == "at":
+        x, y = plane(space, axes).positions[int(rest)]
+        return (float(x), float(y)) if np.isfinite(x) else None
+    rest, _, own = rest.partition("@")
+    if kind == "at" and (own or MAP) == axes:
         x, y = _numbers(rest)
-    else:
-        return None
-    return float(x), float(y)
+        return float(x), float(y)
+    return None
 
 
 def python(place: str) -> str:
@@ -59,7 +63,9 @@ def python(place: str) -> str:
     if kind == "row":
         return rest
     if kind == "at":
-        return f"space.map.inverse_transform([[{rest.replace(',', ', ')}]])[0]"
+        rest, _, axes = rest.partition("@")
+        seen = f"axes({axes!r})" if axes else "map"
+        return f"space.{seen}.inverse_transform([[{rest.replace(',', ', ')}]])[0]"
     return f"[{rest.replace(',', ', ')}]" if kind == "z" else "space.latents.mean.mean(0)"
 
 

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
-from deepspace.explore import Path, Paths, paths
+from deepspace.explore import Axes, Path, Paths, paths
 from deepspace.explore.strips import as_csv, as_gif, as_png
 from deepspace.server import places
 from deepspace.server.films import Films
+from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import Way, Ways
 
 __all__ = ["MOST_ANCHORS", "MOST_STEPS", "Form", "Walks"]
@@ -32,36 +33,36 @@ class Walks:
 
     def __init__(self, films: Films) -> None:
         self.films, self.items, self.space = films, films.items, films.space
-        self._kept: OrderedDict[tuple[str, int], tuple[Paths, Ways]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, str], tuple[Paths, Ways]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def ways(self, through: str, steps: int) -> Ways:
-        """through: places, as ``places.latent`` takes them, with ; between."""
-        return self._walked(through, steps)[1]
+    def ways(self, through: str, steps: int, axes: str = MAP) -> Ways:
+        """through: places, as ``places.latent`` takes them, with ; between; drawn on these axes."""
+        return self._walked(through, steps, axes)[1]
 
     def file(self, through: str, steps: int, kind: str, form: Form) -> bytes:
         """One of them as ``Path.save`` would write it."""
-        walk = self._walked(through, steps)[0][kind]
+        walk = self._walked(through, steps, MAP)[0][kind]
         return {"gif": as_gif, "png": as_png, "csv": as_csv}[form](walk)
 
-    def _walked(self, through: str, steps: int) -> tuple[Paths, Ways]:
-        key = through, steps
+    def _walked(self, through: str, steps: int, axes: str) -> tuple[Paths, Ways]:
+        key = through, steps, axes
         with self._lock:
             if key not in self._kept:
                 names = through.split(";")
                 if len(names) > MOST_ANCHORS:
                     raise SpaceError(f"a path leads through {MOST_ANCHORS} places at most, got {len(names)}.")
                 walks = paths(self.space, *(places.latent(self.space, name) for name in names), steps=steps)
-                self._kept[key] = walks, self._shown(names, walks)
+                self._kept[key] = walks, self._shown(names, walks, axes)
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
             self._kept.move_to_end(key)
             return self._kept[key]
 
-    def _shown(self, names: list[str], walks: Paths) -> Ways:
+    def _shown(self, names: list[str], walks: Paths, axes: str) -> Ways:
         first = walks.items[0]
         form = self.space.schema.form
-        here = [places.position(self.space, name) for name in names]
+        here = [places.position(self.space, name, axes) for name in names]
         return Ways(
             through=names,
             steps=len(first),
@@ -69,13 +70,13 @@ class Walks:
             unit=_UNITS.get(form, "standard deviations"),
             n=len(self.space),
             python=[places.python(name) for name in names],
-            ways=[self._way(walk, here) for walk in walks],
+            ways=[self._way(walk, here, plane(self.space, axes)) for walk in walks],
         )
 
-    def _way(self, walk: Path, here: list[tuple[float, float] | None]) -> Way:
+    def _way(self, walk: Path, here: list[tuple[float, float] | None], seen: Axes) -> Way:
         space, items = self.space, self.items
         course, each = _between(walk.z)
-        line, at_steps = self._on_map(course), self._on_map(walk.z)
+        line, at_steps = _laid(seen, course), _laid(seen, walk.z)
         # A position decodes to what the map itself would lay elsewhere: an anchor stays where it was marked.
         for step, position in zip(walk.anchors, here, strict=True):
             if position is not None:
@@ -99,8 +100,9 @@ class Walks:
             changes=self.films.changes(encoded) if items.modality == "table" else None,
         )
 
-    def _on_map(self, z: npt.NDArray[Any]) -> list[tuple[float, float]]:
-        return [(float(x), float(y)) for x, y in np.asarray(self.space.map.transform(z))]
+
+def _laid(seen: Axes, z: npt.NDArray[Any]) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in np.asarray(seen.transform(z))]
 
 
 def _between(z: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.float32], int]:

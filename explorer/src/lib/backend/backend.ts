@@ -3,7 +3,7 @@
 import type { Raster } from "../map/raster";
 import type { Desk } from "../start/desk";
 import type {
-  ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
+  AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
 import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
@@ -47,8 +47,11 @@ export interface Backend {
   readonly desk: Desk;
   session(): Promise<Session>;
   space(): Promise<SpaceInfo>;
-  /** x and y of each row in turn. */
-  positions(): Promise<Float32Array>;
+  /** The axes on which places are given, here and over the live connection; empty while none are shown. */
+  axes: string;
+  /** x and y of each row in turn, NaN for a row that has no place. */
+  positions(axes: string): Promise<Float32Array>;
+  describe(axes: string): Promise<AxesInfo>;
   column(info: ColumnInfo): Promise<ColumnData>;
   item(index: number, signal?: AbortSignal): Promise<Item>;
   content(index: number): Promise<Content>;

@@ -1,6 +1,6 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
+import type { AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
 import { FixtureDesk } from "../start/fixture";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
@@ -28,7 +28,9 @@ export class FixtureBackend implements Backend {
     select: async () => ({ type: "shared" as const, serial: 0, selected: null, pinned: null }),
     pin: async () => ({ type: "shared" as const, serial: 0, selected: null, pinned: null }),
   };
-  private readonly places: Float32Array;
+  private readonly map: Float32Array;
+  private places: Float32Array;
+  private shown = "";
   private readonly kinds: Uint8Array;
   readonly comparisons: FixtureComparisons;
 
@@ -37,7 +39,7 @@ export class FixtureBackend implements Backend {
     private readonly n = 1200,
     private readonly fitting = false,
   ) {
-    this.places = new Float32Array(n * 2);
+    this.map = this.places = new Float32Array(n * 2);
     this.kinds = new Uint8Array(n);
     this.comparisons = new FixtureComparisons(this.places, (x, y) => this.at(x, y), (x, y, k) => this.near(x, y, k));
     for (let i = 0; i < n; i++) {
@@ -61,6 +63,7 @@ export class FixtureBackend implements Backend {
     return [
       { ...base, index: 0, name: "kind", kind: "categorical", role: "target", group: "column", encoding: "u8", categories: [..."abcdef"], counts, minimum: null, maximum: null },
       { ...base, index: 1, name: "height", kind: "numeric", group: "column", encoding: "f32", minimum: -6, maximum: 6 },
+      { ...base, index: 3, name: "weight", kind: "numeric", group: "column", encoding: "f32", minimum: 0, maximum: 1 },
       { ...base, index: 2, name: "reconstruction_error", kind: "numeric", role: "figure", group: "figure", encoding: "f32", minimum: 0, maximum: 1 },
     ];
   }
@@ -78,11 +81,41 @@ export class FixtureBackend implements Backend {
     };
   }
 
-  async positions() { return this.places.slice(); }
+  get axes() { return this.shown; }
+  set axes(name: string) {
+    this.shown = name;
+    this.places = this.onAxes(name);
+  }
+
+  /** The map turned and bent by the axes' name; a tenth of the rows lacks a value of "my columns". */
+  private onAxes(name: string): Float32Array {
+    if (name === "map") return this.map;
+    const turn = [...name].reduce((sum, c) => sum + c.charCodeAt(0), 0);
+    return this.map.map((_, k) => {
+      const i = k >> 1;
+      const [x, y] = [this.map[2 * i]!, this.map[2 * i + 1]!];
+      if (name.startsWith("columns") && noise(i + 77) < 0.1) return NaN;
+      return k % 2 ? y * Math.cos(turn) - x * Math.sin(turn) : x * Math.cos(turn) + y * Math.sin(turn) + Math.sin(y);
+    });
+  }
+
+  async positions(axes: string) { return this.onAxes(axes).slice(); }
+
+  async describe(name: string): Promise<AxesInfo> {
+    const [kind, pair] = name.split(":") as [AxesInfo["kind"], string | undefined];
+    const own = kind === "columns";
+    const labels = kind === "pca" ? ["component 1", "component 2"] : pair!.split(",").map((p) => (own ? p : `dimension ${p}`));
+    const axis = (label: string, i: number) => ({ label, kind: "numeric", origin: own ? 50 : 0, unit: own ? 5 : 1, explained: own ? null : [0.31, 0.19][i]! });
+    const placed = this.onAxes(name).filter((v, k) => k % 2 === 0 && Number.isFinite(v)).length;
+    return {
+      name, kind, axes: [axis(labels[0]!, 0), axis(labels[1]!, 1)], exact: !own, placed, bounds: [-8, -8, 8, 8],
+      trustworthiness: 0.88, continuity: 0.93, n: 1000, k: 5,
+    };
+  }
 
   async column(info: ColumnInfo): Promise<ColumnData> {
     if (info.index === 0) return this.kinds.slice();
-    return Float32Array.from({ length: this.n }, (_, i) => (info.index === 1 ? this.places[2 * i + 1]! : noise(i)));
+    return Float32Array.from({ length: this.n }, (_, i) => (info.index === 1 ? this.map[2 * i + 1]! : noise(i)));
   }
 
   private at(x: number, y: number): Content {

@@ -2,7 +2,7 @@
 
 import {
   readContent, readFilm, readFrame, readItem, readWays,
-  type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
+  type AxesInfo, type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
 } from "../protocol";
 import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
@@ -71,8 +71,19 @@ export class HttpBackend implements Backend {
     return json<SpaceInfo>(`${this.base}api/space`);
   }
 
-  async positions(): Promise<Float32Array> {
-    return new Float32Array(await (await get(`${this.base}api/map.f32`)).arrayBuffer());
+  axes = "";
+
+  private get onAxes(): string {
+    return `axes=${encodeURIComponent(this.axes || "map")}`;
+  }
+
+  async positions(axes: string): Promise<Float32Array> {
+    const path = axes === "map" ? "api/map.f32" : `api/axes.f32?axes=${encodeURIComponent(axes)}`;
+    return new Float32Array(await (await get(`${this.base}${path}`)).arrayBuffer());
+  }
+
+  describe(axes: string): Promise<AxesInfo> {
+    return json<AxesInfo>(`${this.base}api/axes?axes=${encodeURIComponent(axes)}`);
   }
 
   async column(info: ColumnInfo): Promise<ColumnData> {
@@ -94,11 +105,11 @@ export class HttpBackend implements Backend {
   }
 
   async film(factor: number, row: number | null, signal?: AbortSignal) {
-    return readFilm(await json(`${this.base}api/factors/${factor}/film${row === null ? "" : `?row=${row}`}`, signal));
+    return readFilm(await json(`${this.base}api/factors/${factor}/film?${this.onAxes}${row === null ? "" : `&row=${row}`}`, signal));
   }
 
   async paths(through: readonly string[], steps: number, signal?: AbortSignal) {
-    return readWays(await json(`${this.base}api/paths?${walked(through, steps)}`, signal));
+    return readWays(await json(`${this.base}api/paths?${walked(through, steps)}&${this.onAxes}`, signal));
   }
 
   pathFile(through: readonly string[], steps: number, kind: string, form: string): string {
@@ -111,7 +122,7 @@ export class HttpBackend implements Backend {
   }
 
   async directionFilm(id: string, start: string, signal?: AbortSignal) {
-    return readFilm<DirectionFilm>(await json(`${this.base}api/directions/${id}/film?start=${encodeURIComponent(start)}`, signal));
+    return readFilm<DirectionFilm>(await json(`${this.base}api/directions/${id}/film?start=${encodeURIComponent(start)}&${this.onAxes}`, signal));
   }
 
   async directionScores(id: string): Promise<Float32Array> {
@@ -126,7 +137,7 @@ export class HttpBackend implements Backend {
 
   async cells(x: number, y: number, step: number, columns: number, rows: number) {
     const found = await json<{ contents: unknown[] }>(
-      `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}`,
+      `${this.base}api/cells?x=${x}&y=${y}&step=${step}&columns=${columns}&rows=${rows}&${this.onAxes}`,
     );
     return found.contents.map((content) => (content ? readContent(content) : null));
   }
@@ -174,7 +185,7 @@ export class HttpBackend implements Backend {
   }
 
   connect(handlers: LiveHandlers): Live {
-    return new Socket(this.base, handlers);
+    return new Socket(this.base, handlers, () => this.axes || "map");
   }
 }
 
@@ -187,6 +198,7 @@ class Socket implements Live {
   constructor(
     private readonly base: string,
     private readonly handlers: LiveHandlers,
+    private readonly axes: () => string,
   ) {
     this.open();
   }
@@ -233,7 +245,7 @@ class Socket implements Live {
   }
 
   decode(id: number, x: number, y: number, detail: boolean): void {
-    this.send({ type: "decode", id, x, y, detail });
+    this.send({ type: "decode", id, x, y, detail, axes: this.axes() });
   }
 
   stop(): void {

@@ -4,7 +4,7 @@ import type { Bounds } from "../protocol";
 import { readTheme, type Theme } from "./colour";
 import { drawMarks, type Marks } from "./overlay";
 import type { Generated } from "./generated";
-import { pointLook, type MapRenderer, type Palette } from "./renderer";
+import { affordable, pointLook, thinned, type MapRenderer, type Palette } from "./renderer";
 import { View, type Insets } from "./view";
 import { WebGLRenderer } from "./webgl";
 
@@ -12,6 +12,9 @@ const MOVE = 400;
 
 /** The view is told to have moved once it has been still for so long. */
 const REST = 250;
+
+/** After the last change, all points are drawn again where a part of them had to do. */
+const SETTLE = 120;
 
 /** Draws over the points, between them and the marks. */
 export type Draw = (pen: CanvasRenderingContext2D, view: View, theme: Theme) => void;
@@ -37,13 +40,20 @@ export class MapController {
   private duration = MOVE;
   private flight: { from: [number, number, number]; to: { cx: number; cy: number; scale: number }; at: number } | null = null;
   private ratio = 1;
+  /** Whether the points have to be drawn again, and from where they were seen last. */
+  private stale = true;
+  private seen = [0, 0, 0];
+  private changedAt = -Infinity;
+  private settling: ReturnType<typeof setTimeout> | undefined;
+  /** How many points the last frame showed. */
+  drawn = 0;
 
   constructor(
     points: HTMLCanvasElement,
     private readonly overlay: HTMLCanvasElement,
-    private readonly insets: () => Insets,
+    readonly insets: () => Insets,
   ) {
-    this.renderer = new WebGLRenderer(points, () => this.redraw());
+    this.renderer = new WebGLRenderer(points, () => this.repaint());
     this.pen = overlay.getContext("2d")!;
     this.theme = readTheme(overlay.parentElement ?? document.body);
   }
@@ -57,6 +67,7 @@ export class MapController {
     const [x, y] = [this.view.cx, this.view.cy];
     Object.assign(this.view, { width, height });
     this.ratio = ratio;
+    this.stale = true;
     this.renderer.resize(width, height, ratio);
     this.overlay.width = Math.round(width * ratio);
     this.overlay.height = Math.round(height * ratio);
@@ -94,7 +105,7 @@ export class MapController {
     this.duration = animate && !this.still ? MOVE : 0;
     this.arrivedAt = now;
     if (first || (refit && !this.fits())) this.fit(!first);
-    this.redraw();
+    this.repaint();
   }
 
   /** How far points have come on their way, 0..1. */
@@ -112,17 +123,17 @@ export class MapController {
 
   setColours(codes: Uint8Array, palette: Palette): void {
     this.renderer.setColours(codes, palette);
-    this.redraw();
+    this.repaint();
   }
 
   setContext(context: Uint8Array | null): void {
     this.renderer.setContext(context);
-    this.redraw();
+    this.repaint();
   }
 
   retheme(): void {
     this.theme = readTheme(this.overlay.parentElement ?? document.body);
-    this.redraw();
+    this.repaint();
   }
 
   fit(animate = true): void {
@@ -191,6 +202,12 @@ export class MapController {
     this.redraw();
   }
 
+  /** Draws the points again too; `redraw` does where the view has changed, and else what lies over them. */
+  private repaint(): void {
+    this.stale = true;
+    this.redraw();
+  }
+
   redraw(): void {
     this.queued ||= requestAnimationFrame((now) => {
       this.queued = 0;
@@ -217,20 +234,36 @@ export class MapController {
   private draw(now: number): void {
     this.fly(now);
     const t = this.come(now);
-    const { ground, context } = this.theme;
-    const unit = (c: [number, number, number]): [number, number, number] => [c[0] / 255, c[1] / 255, c[2] / 255];
-    const look = { ...this.look, ground: unit(ground), context: unit(context) };
-    this.renderer.draw(this.view, look, ease(t));
     if (t < 1) this.redraw();
+    this.drawPoints(now, t);
     this.pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.pen.clearRect(0, 0, this.view.width, this.view.height);
     for (const draw of this.layers) draw(this.pen, this.view, this.theme);
-    drawMarks(this.pen, this.view, this.theme, this.marks, look.size);
+    drawMarks(this.pen, this.view, this.theme, this.marks, this.look.size);
     this.frames++;
+  }
+
+  /** All points where there is time for them, else a fair part, and all once nothing changes any more. */
+  private drawPoints(now: number, t: number): void {
+    const { cx, cy, scale } = this.view;
+    const [x, y, s] = this.seen;
+    if (this.stale || t < 1 || cx !== x || cy !== y || scale !== s) this.changedAt = now;
+    else if (this.drawn === this.n || now - this.changedAt < SETTLE) return;
+    this.stale = false;
+    this.seen = [cx, cy, scale];
+    const most = now - this.changedAt < SETTLE ? affordable(this.n, this.renderer.pace) : this.n;
+    const { ground, context } = this.theme;
+    const unit = (c: [number, number, number]): [number, number, number] => [c[0] / 255, c[1] / 255, c[2] / 255];
+    const look = most < this.n ? thinned(this.look, most / this.n) : this.look;
+    this.renderer.draw(this.view, { ...look, ground: unit(ground), context: unit(context) }, ease(t), most);
+    this.drawn = most;
+    clearTimeout(this.settling);
+    if (most < this.n) this.settling = setTimeout(() => this.redraw(), SETTLE + 16);
   }
 
   destroy(): void {
     clearTimeout(this.resting);
+    clearTimeout(this.settling);
     cancelAnimationFrame(this.queued);
     this.renderer.destroy();
   }

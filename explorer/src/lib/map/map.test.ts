@@ -70,6 +70,29 @@ describe("lasso", () => {
     expect([...select(grid, [-1, -1, -1, 2, 2, 2, 2, -1])]).toEqual(wanted);
     expect(select(grid, [0, 0, 1, 1])).toHaveLength(0);
   });
+
+  it("returns what a test of every row returns, for outlines that cross themselves, stick out and hold corners of cells", () => {
+    const places = scatter(3000, 5);
+    places.set([NaN, NaN, 2, NaN], 20);
+    const grid = new GridIndex(places);
+    const next = random(23);
+    for (let turn = 0; turn < 60; turn++) {
+      const corners = 3 + Math.floor(next() * 9);
+      const reach = turn % 3 ? 4 : 16;
+      const outline = Array.from({ length: 2 * corners }, () => (next() - 0.5) * reach + 1);
+      // Some edges along the axes, some corners on rows.
+      if (turn % 4 === 1) outline[3] = outline[1]!;
+      if (turn % 4 === 2) outline.splice(0, 2, places[200 + 2 * turn]!, places[201 + 2 * turn]!);
+      const wanted = [...Array(3000).keys()].filter((i) => contains(outline, places[2 * i]!, places[2 * i + 1]!));
+      expect([...select(grid, outline)]).toEqual(wanted);
+    }
+  });
+
+  it("of everything holds everything that has a place", () => {
+    const places = scatter(1000);
+    places.set([NaN, NaN], 8);
+    expect(select(new GridIndex(places), [-99, -99, 99, -99, 99, 99, -99, 99])).toHaveLength(999);
+  });
 });
 
 describe("view", () => {

@@ -46,21 +46,26 @@ void main() {
 }`;
 
 const CONTEXT_OPACITY = 0.55;
+const FAR = 1e30;
 
-/** A fixed shuffle, so that rows sorted by class do not lie on top of each other class by class. */
+/**
+ * A fixed order in which every run of points is a fair sample of the rows: each step goes on by the golden share of n, so
+ * that neither rows sorted by class lie on top of each other class by class nor a part of the points leaves any out.
+ */
 export function shuffle(n: number): Uint32Array {
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
-  let seed = 0x2545f491;
-  for (let i = n - 1; i > 0; i--) {
-    seed ^= seed << 13;
-    seed ^= seed >>> 17;
-    seed ^= seed << 5;
-    const j = (seed >>> 0) % (i + 1);
-    const swap = order[i]!;
-    order[i] = order[j]!;
-    order[j] = swap;
+  const order = new Uint32Array(n);
+  let step = Math.max(1, Math.round(n * 0.6180339887498949));
+  while (n > 1 && common(step, n) > 1) step++;
+  for (let k = 0, at = 0; k < n; k++) {
+    order[k] = at;
+    at += step;
+    if (at >= n) at -= n;
   }
   return order;
+}
+
+function common(a: number, b: number): number {
+  return b ? common(b, a % b) : a;
 }
 
 export class WebGLRenderer implements MapRenderer {
@@ -76,6 +81,10 @@ export class WebGLRenderer implements MapRenderer {
   private palette: Palette = new Uint8Array(1024);
   private context: Uint8Array | null = null;
   private lost = false;
+  pace: number | null = null;
+  /** Whether points come from somewhere else than where they go. */
+  private travels = false;
+  private timed: { sync: WebGLSync; at: number; points: number } | null = null;
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -96,6 +105,7 @@ export class WebGLRenderer implements MapRenderer {
 
   private readonly onRestored = () => {
     this.lost = false;
+    this.timed = null;
     this.prepare();
     this.upload();
     this.restored();
@@ -150,10 +160,19 @@ export class WebGLRenderer implements MapRenderer {
   }
 
   private upload(): void {
-    this.fill(this.buffers.from, this.from);
     this.fill(this.buffers.to, this.to);
+    if (this.travels) this.fill(this.buffers.from, this.from);
+    this.depart(this.travels);
     this.uploadColours();
     this.fill(this.buffers.context, this.bytes(this.context));
+  }
+
+  /** Where points come from: their old places, or where they are. */
+  private depart(travels: boolean): void {
+    const gl = this.gl;
+    this.travels = travels;
+    gl.bindBuffer(gl.ARRAY_BUFFER, travels ? this.buffers.from : this.buffers.to);
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
   }
 
   private uploadColours(): void {
@@ -170,11 +189,17 @@ export class WebGLRenderer implements MapRenderer {
     const to = new Float32Array(n * 2);
     for (let k = 0; k < n; k++) {
       const i = this.order[k]!;
-      to[2 * k] = positions[2 * i]!;
-      to[2 * k + 1] = positions[2 * i + 1]!;
+      const [x, y] = [positions[2 * i]!, positions[2 * i + 1]!];
+      // A row without a place is out of sight.
+      const there = x - x === 0 && y - y === 0;
+      to[2 * k] = there ? x : FAR;
+      to[2 * k + 1] = there ? y : FAR;
     }
-    if (same) for (let k = 0; k < 2 * n; k++) this.from[k]! += (this.to[k]! - this.from[k]!) * come;
-    else this.from = to.slice();
+    if (same) {
+      if (!this.travels) this.from = this.to;
+      else for (let k = 0; k < 2 * n; k++) this.from[k]! += (this.to[k]! - this.from[k]!) * come;
+    }
+    this.travels = same;
     this.to = to;
     this.upload();
   }
@@ -196,8 +221,10 @@ export class WebGLRenderer implements MapRenderer {
     this.gl.viewport(0, 0, this.canvas.width, this.canvas.height);
   }
 
-  draw(view: View, look: Look, progress: number): void {
+  draw(view: View, look: Look, progress: number, most: number): void {
     if (this.lost) return;
+    if (progress >= 1 && this.travels) this.depart(false);
+    const count = Math.min(most, this.order.length);
     const gl = this.gl;
     const at = this.places;
     gl.clearColor(...look.ground, 1);
@@ -214,11 +241,34 @@ export class WebGLRenderer implements MapRenderer {
     if (this.context) {
       gl.uniform1f(at.pass!, 1);
       gl.uniform1f(at.opacity!, CONTEXT_OPACITY);
-      gl.drawArrays(gl.POINTS, 0, this.order.length);
+      gl.drawArrays(gl.POINTS, 0, count);
     }
     gl.uniform1f(at.pass!, 0);
     gl.uniform1f(at.opacity!, look.opacity);
-    gl.drawArrays(gl.POINTS, 0, this.order.length);
+    gl.drawArrays(gl.POINTS, 0, count);
+    this.time(count);
+  }
+
+  /** Learns how long the points just sent take, without waiting for them. One measurement at a time. */
+  private time(points: number): void {
+    const gl = this.gl;
+    const sync = this.timed || points < 1000 ? null : gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    if (!sync) return;
+    gl.flush();
+    this.timed = { sync, at: performance.now(), points };
+    const look = () => {
+      const { timed } = this;
+      if (!timed || this.lost) return;
+      if (gl.getSyncParameter(timed.sync, gl.SYNC_STATUS) !== gl.SIGNALED) {
+        setTimeout(look, 2);
+        return;
+      }
+      const pace = (1000 * (performance.now() - timed.at)) / timed.points;
+      this.pace = this.pace === null ? pace : 0.6 * this.pace + 0.4 * pace;
+      gl.deleteSync(timed.sync);
+      this.timed = null;
+    };
+    setTimeout(look, 1);
   }
 
   destroy(): void {

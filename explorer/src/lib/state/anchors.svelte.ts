@@ -3,11 +3,12 @@
 import type { Part } from "./address.svelte";
 
 /** A real row, or a position on the map. */
-export type Anchor = { row: number } | { x: number; y: number };
+export type Anchor = { row: number } | { x: number; y: number; axes?: string };
 
-/** As the server names places: `row:12`, `at:1.5,-2`. */
+/** As the server names places: `row:12`, `at:1.5,-2`, on other axes than the map's `at:1.5,-2@pca`. */
 export function placeOf(anchor: Anchor): string {
-  return "row" in anchor ? `row:${anchor.row}` : `at:${short(anchor.x)},${short(anchor.y)}`;
+  if ("row" in anchor) return `row:${anchor.row}`;
+  return `at:${short(anchor.x)},${short(anchor.y)}${anchor.axes ? `@${anchor.axes}` : ""}`;
 }
 
 const short = (value: number): number => Number(value.toPrecision(6));
@@ -15,9 +16,9 @@ const short = (value: number): number => Number(value.toPrecision(6));
 export function anchorOf(place: string): Anchor | null {
   const row = /^row:(\d{1,10})$/.exec(place);
   if (row) return { row: Number(row[1]) };
-  const at = /^at:([^,]+),([^,]+)$/.exec(place);
+  const at = /^at:([^,]+),([^,@]+)(?:@(.+))?$/.exec(place);
   const [x, y] = at ? [Number(at[1]), Number(at[2])] : [NaN, NaN];
-  return Number.isFinite(x) && Number.isFinite(y) ? { x, y } : null;
+  return Number.isFinite(x) && Number.isFinite(y) ? { x, y, ...(at![3] ? { axes: at![3] } : {}) } : null;
 }
 
 export class Anchors implements Part {

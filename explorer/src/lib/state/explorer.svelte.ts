@@ -7,6 +7,7 @@ import { select } from "../map/lasso";
 import type { Content, Decoded, Item, Session, SpaceInfo } from "../protocol";
 import { Address, type Part } from "./address.svelte";
 import { Anchors, type Anchor } from "./anchors.svelte";
+import { AxesState, MAP } from "./axes.svelte";
 import { ColourState } from "./colour.svelte";
 import { CompareState } from "./compare.svelte";
 import { Columns } from "./columns";
@@ -35,7 +36,7 @@ export interface MenuPlace {
   row: number;
 }
 
-export type Tool = "pan" | "lasso";
+export type Tool = "pan" | "lasso" | "box";
 export interface Place {
   x: number;
   y: number;
@@ -51,6 +52,7 @@ export class Explorer {
   remark: string | null = $state(null);
 
   space: SpaceInfo | null = $state.raw(null);
+  /** Where each row is on the screen: on the axes of the moment. */
   positions: Float32Array | null = $state.raw(null);
   grid: GridIndex | null = $state.raw(null);
 
@@ -91,6 +93,7 @@ export class Explorer {
   readonly columns: Columns;
   readonly colour: ColourState;
   readonly filters: Filters;
+  readonly axes: AxesState;
   readonly anchors = new Anchors(() => this.space?.n ?? 0);
   readonly paths: Paths;
   readonly shown = new Shown();
@@ -112,7 +115,8 @@ export class Explorer {
     this.columns = new Columns(backend);
     this.colour = new ColourState(this.columns, () => this.space);
     this.filters = new Filters(this.columns, () => this.space?.columns ?? []);
-    this.filters.resolve("lasso", (words) => (this.grid ? select(this.grid, words.split(",").map(Number)) : null));
+    this.axes = new AxesState(backend, () => this.space, (positions) => this.lay(positions), (sentence) => (this.remark = sentence));
+    this.filters.resolve("lasso", (words) => this.caught(words));
     this.filters.resolve("search", (text) => this.backend.searchRows(text));
     this.layers = new Layers(backend, (sentence) => (this.remark = sentence));
     this.filters.resolve("region", (words) => this.layers.rowsOf(Number(words)));
@@ -121,7 +125,7 @@ export class Explorer {
     this.compare = new CompareState(backend.comparisons);
     this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
+    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.sharing = new Sharing(this, backend);
     this.decoding = new Decoding(
@@ -179,20 +183,32 @@ export class Explorer {
     if (this.loading) return;
     this.loading = true;
     try {
-      const [space, positions] = await Promise.all([this.backend.space(), this.backend.positions()]);
+      const [space, positions] = await Promise.all([this.backend.space(), this.axes.positions(MAP)]);
       if (positions.length !== 2 * space.n) {
         throw new Error(`The map holds ${positions.length / 2} places for ${space.n} rows; open the space again.`);
       }
-      this.grid = new GridIndex(positions);
       this.filters.n = space.n;
       this.space = space;
+      // Shown once all of what the address says is there, colours too.
       await this.address.start();
-      this.positions = positions;
+      this.positions = this.grid!.positions;
     } catch (error) {
       this.failure = (error as Error).message;
     } finally {
       this.loading = false;
     }
+  }
+
+  /** Puts the rows where other axes have them. What is chosen and coloured stays; the cursor was at another place. */
+  private lay(positions: Float32Array): void {
+    this.grid = new GridIndex(positions);
+    if (this.ready) this.positions = positions;
+    this.release();
+    this.leave();
+    this.place = null;
+    this.decoded = null;
+    this.detail = null;
+    this.look = null;
   }
 
   openDrawer(id: string | null): void {
@@ -257,7 +273,21 @@ export class Explorer {
     // Rounded as the address writes it, so that a shared address selects the same rows.
     const corners = outline.map((v) => Number(v.toPrecision(5)));
     const rows = select(this.grid, corners);
-    this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}` } : null;
+    const on = this.axes.name === MAP ? "" : `@${this.axes.name}`;
+    this.filters.selection = rows.length ? { rows, from: `lasso:${corners.join(",")}${on}` } : null;
+  }
+
+  /** The rows that an outline caught, on the axes on which it was drawn: `x,y,...` or `x,y,...@pca`. */
+  private async caught(words: string): Promise<Uint32Array> {
+    const [corners, ...rest] = words.split("@");
+    const axes = rest.join("@") || MAP;
+    const grid = this.grid && axes === this.axes.name ? this.grid : new GridIndex(await this.axes.positions(axes));
+    return select(grid, corners!.split(",").map(Number));
+  }
+
+  /** A place of the screen, and the axes it lies on. */
+  here(x: number, y: number): Place & { axes?: string } {
+    return this.axes.name === MAP ? { x, y } : { x, y, axes: this.axes.name };
   }
 
   /** The rows of a region of the map, or no longer. */
@@ -286,7 +316,7 @@ export class Explorer {
 
   /** The place of the cursor joins the anchors; where there are none, the pinned item goes before it. */
   toAnchors(): boolean {
-    const here = this.hover >= 0 ? { row: this.hover } : this.place;
+    const here = this.hover >= 0 ? { row: this.hover } : this.place && this.here(this.place.x, this.place.y);
     if (!here) return false;
     if (!this.anchors.list.length && this.pinnedIndex !== null) this.anchors.add({ row: this.pinnedIndex });
     this.mark(here);
@@ -320,7 +350,7 @@ export class Explorer {
   escape(): void {
     if (this.menu) this.menu = null;
     else if (this.help) this.help = false;
-    else if (this.tool === "lasso") this.tool = "pan";
+    else if (this.tool !== "pan") this.tool = "pan";
     else if (this.held || this.keyboard) this.release();
     else if (this.filters.selection) this.filters.selection = null;
     else if (this.filters.any) this.filters.clear();

@@ -57,7 +57,11 @@ const keep = (others: string): string => `rows = np.intersect1d(rows, ${others})
 
 function selected(from: string, rows: Uint32Array): string[] {
   const [kind, words] = [from.slice(0, from.indexOf(":")), from.slice(from.indexOf(":") + 1)];
-  if (kind === "lasso") return [keep(`space.map.inside([${words.replaceAll(",", ", ")}])`)];
+  if (kind === "lasso") {
+    const [corners, ...axes] = words.split("@");
+    const seen = axes.length ? `axes(${quoted(axes.join("@"))})` : "map";
+    return [keep(`space.${seen}.inside([${corners!.replaceAll(",", ", ")}])`)];
+  }
   if (kind === "region") return [keep(`space.regions()[${words}].rows`)];
   return [keep(`[${[...rows].join(", ")}]`)];
 }

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from fastapi import FastAPI, HTTPException
 
-from deepspace.server.routes.parameters import Count, Finite, Positive
+from deepspace.server.planes import MAP, plane
+from deepspace.server.routes.parameters import AxesName, Count, Finite, Positive
 from deepspace.server.view import View
 from deepspace.server.wire import Cells, Content
 
@@ -18,16 +19,17 @@ _MOST_CELLS = 1200
 
 def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/cells")
-    def read_cells(x: Finite, y: Finite, step: Positive, columns: Count, rows: Count) -> Cells:
+    def read_cells(x: Finite, y: Finite, step: Positive, columns: Count, rows: Count, axes: AxesName = MAP) -> Cells:
         if columns * rows > _MOST_CELLS:
             raise HTTPException(400, f"{columns} x {rows} places are too many at once; ask for {_MOST_CELLS} at most.")
         space, items = current().space, current().items
+        seen = plane(space, axes)
         across, down = np.meshgrid(x + step * np.arange(columns), y - step * np.arange(rows))
         places = np.stack([across.ravel(), down.ravel()], 1).astype(np.float32)
-        there = np.flatnonzero(space.map.has_data(places))
+        there = np.flatnonzero(seen.has_data(places))
         contents: list[Content | None] = [None] * len(places)
         if len(there):
-            z = space.map.inverse_transform(places[there])
+            z = seen.inverse_transform(places[there])
             # Vectors are shown by their nearest rows, which nothing else here needs.
             nearest = space.neighbors(z=z, k=1).index[:, 0] if items.modality == "vector" else there
             made = items.small(np.asarray(space.decode_encoded(z)), [int(i) for i in nearest])

@@ -9,6 +9,8 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import Response
 
 from deepspace.server.answers import not_modified, raw
+from deepspace.server.planes import MAP
+from deepspace.server.routes.parameters import AxesName
 from deepspace.server.view import View
 from deepspace.server.wire import DirectionFilm, DirectionInfo, DirectionRequest, SumInfo
 
@@ -25,8 +27,8 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
         return current().directions.find(asked)
 
     @app.get("/api/directions/{key}/film")
-    def read_direction_film(key: Key, start: Place = "mean") -> DirectionFilm:
-        return current().directions.film(key, start)
+    def read_direction_film(key: Key, start: Place = "mean", axes: AxesName = MAP) -> DirectionFilm:
+        return current().directions.film(key, start, axes)
 
     @app.get("/api/directions/{key}/scores.f32", response_class=Response)
     def read_scores(request: Request, key: Key) -> Response:

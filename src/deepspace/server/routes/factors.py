@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from deepspace.server.routes.parameters import Index
+from deepspace.server.planes import MAP
+from deepspace.server.routes.parameters import AxesName, Index
 from deepspace.server.view import View
 from deepspace.server.wire import FactorsInfo, Film
 
@@ -19,5 +20,5 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
         return current().films.ranked()
 
     @app.get("/api/factors/{factor}/film")
-    def read_film(factor: Index, row: int | None = None) -> Film:
-        return current().films.film(factor, row)
+    def read_film(factor: Index, row: int | None = None, axes: AxesName = MAP) -> Film:
+        return current().films.film(factor, row, axes)

@@ -6,8 +6,10 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
-__all__ = ["Count", "Finite", "Index", "Positive"]
+__all__ = ["AxesName", "Count", "Finite", "Index", "Positive"]
 
+AxesName = Annotated[str, Query(max_length=500)]
+"""Axes as ``deepspace.explore.axes`` takes them: map, pca, latent:0,3, columns:x,y."""
 Index = Annotated[int, Path(ge=0)]
 Finite = Annotated[float, Query(allow_inf_nan=False)]
 Positive = Annotated[float, Query(gt=0, allow_inf_nan=False)]

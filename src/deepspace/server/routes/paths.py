@@ -9,6 +9,8 @@ from fastapi import FastAPI, Path, Query
 from fastapi.responses import Response
 
 from deepspace.explore.paths import Kind
+from deepspace.server.planes import MAP
+from deepspace.server.routes.parameters import AxesName
 from deepspace.server.view import View
 from deepspace.server.walks import MOST_STEPS, Form
 from deepspace.server.wire import Ways
@@ -23,8 +25,8 @@ _TYPES: dict[str, str] = {"gif": "image/gif", "png": "image/png", "csv": "text/c
 
 def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/paths")
-    def read_paths(through: Through, steps: Steps = 11) -> Ways:
-        return current().walks.ways(through, steps)
+    def read_paths(through: Through, steps: Steps = 11, axes: AxesName = MAP) -> Ways:
+        return current().walks.ways(through, steps, axes)
 
     @app.get("/api/paths/{kind}.{form}", response_class=Response)
     def write_path(kind: Annotated[Kind, Path()], form: Form, through: Through, steps: Steps = 11) -> Response:

@@ -6,6 +6,7 @@ One file a feature. The page's types are generated from these: `make wire` write
 from __future__ import annotations
 
 from deepspace.server.wire import (
+    axes,
     base,
     compare,
     desk,
@@ -20,6 +21,7 @@ from deepspace.server.wire import (
     shared,
     space,
 )
+from deepspace.server.wire.axes import *
 from deepspace.server.wire.base import *
 from deepspace.server.wire.compare import *
 from deepspace.server.wire.desk import *
@@ -35,6 +37,7 @@ from deepspace.server.wire.shared import *
 from deepspace.server.wire.space import *
 
 __all__ = [
+    *axes.__all__,
     *base.__all__,
     *compare.__all__,
     *desk.__all__,

@@ -42,6 +42,7 @@ class DecodeRequest(Wire):
     x: Annotated[float, Field(allow_inf_nan=False)]
     y: Annotated[float, Field(allow_inf_nan=False)]
     detail: bool = False
+    axes: Annotated[str, Field(max_length=500)] = "map"
 
 
 class StopRequest(Wire):

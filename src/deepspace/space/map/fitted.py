@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepspace.errors import SpaceError
 from deepspace.space.map.networks import Perceptron, build_pair
+from deepspace.space.map.outline import rows_inside
 from deepspace.space.map.placing import Placing
 from deepspace.space.map.presence import Presence
 from deepspace.space.map.residual import Residual
@@ -90,14 +91,7 @@ class FittedMap:
         outline: corners (K, 2), or x and y in turn as the page's address writes a lasso; it closes by itself, and where
         it crosses itself the even-odd rule holds.
         """
-        corners = np.asarray(outline, np.float64).reshape(-1, 2)
-        x, y = np.asarray(self.positions, np.float64).T
-        inside = np.zeros(len(x), bool)
-        for (xi, yi), (xj, yj) in zip(corners, np.roll(corners, 1, 0), strict=True):
-            crosses = (yi > y) != (yj > y)
-            if yi != yj:
-                inside ^= crosses & (x < (xj - xi) * (y - yi) / (yj - yi) + xi)
-        return np.flatnonzero(inside)
+        return rows_inside(self.positions, outline)
 
     def prepare(self) -> None:
         """Builds the lookups now (about a second for 1,000,000 rows) instead of at the first question."""

@@ -1,5 +1,6 @@
 /** Anchors, numbered in their order. */
 
+import { MAP } from "../../state/axes.svelte";
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
 
@@ -10,6 +11,8 @@ export function anchors(explorer: Explorer, map: MapController): void {
     const { positions } = explorer;
     if (!positions) return;
     explorer.anchors.list.forEach((anchor, i) => {
+      // A place between rows is somewhere on the axes on which it was marked, and nowhere on others.
+      if (!("row" in anchor) && (anchor.axes ?? MAP) !== explorer.axes.name) return;
       const [x, y] = "row" in anchor ? view.toScreen(positions[2 * anchor.row]!, positions[2 * anchor.row + 1]!) : view.toScreen(anchor.x, anchor.y);
       pen.beginPath();
       pen.arc(x, y, RADIUS, 0, 2 * Math.PI);

@@ -1,5 +1,6 @@
 /** Lines around the smallest areas that hold 50, 80 and 95 % of the rows. The names of regions are in RegionLabels. */
 
+import { MAP } from "../../state/axes.svelte";
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
 import { contour } from "../raster";
@@ -25,7 +26,7 @@ export function contours(explorer: Explorer, map: MapController): void {
     });
   }, () => map.redraw());
   map.add((pen, view) => {
-    if (!explorer.shown.has("contours") || !lines.length) return;
+    if (!explorer.shown.has("contours") || explorer.axes.name !== MAP || !lines.length) return;
     sheet.draw(pen, view);
     explorer.layers.drawings = sheet.drawings;
   });

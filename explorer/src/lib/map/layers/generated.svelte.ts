@@ -9,6 +9,7 @@ export function generated(explorer: Explorer, map: MapController): void {
 
   $effect(() => {
     const { space } = explorer;
+    void explorer.axes.name;
     map.generated = space && explorer.shown.has("grid")
       ? new Generated(
           space.modality !== "image",

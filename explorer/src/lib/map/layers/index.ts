@@ -3,6 +3,7 @@
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
 import { anchors } from "./anchors.svelte";
+import { axes } from "./axes.svelte";
 import { beside } from "./beside.svelte";
 import { contours } from "./contours.svelte";
 import { generated } from "./generated.svelte";
@@ -15,4 +16,4 @@ import { uncertainty } from "./uncertainty.svelte";
 /** Called once the map is there. Adds what it draws with `map.add`, and keeps it up to date with effects. */
 export type Install = (explorer: Explorer, map: MapController) => void;
 
-export const LAYERS: Install[] = [mask, uncertainty, contours, pictures, generated, names, paths, anchors, beside];
+export const LAYERS: Install[] = [mask, uncertainty, contours, pictures, generated, names, axes, paths, anchors, beside];

@@ -1,5 +1,6 @@
 /** Fine hatching where there is no data. */
 
+import { MAP } from "../../state/axes.svelte";
 import type { Explorer } from "../../state/explorer.svelte";
 import type { MapController } from "../controller";
 import type { Raster } from "../raster";
@@ -25,7 +26,7 @@ export function mask(explorer: Explorer, map: MapController): void {
     pen.fillRect(0, 0, view.width, view.height);
   }, () => map.redraw());
   map.add((pen, view) => {
-    if (explorer.shown.has("mask") && data) sheet.draw(pen, view);
+    if (explorer.shown.has("mask") && explorer.axes.name === MAP && data) sheet.draw(pen, view);
   });
 
   $effect(() => {

@@ -82,6 +82,7 @@ export function paths(explorer: Explorer, map: MapController): void {
   $effect(() => {
     const { places } = explorer.anchors;
     const { steps } = explorer.paths;
+    void explorer.axes.name;
     if (explorer.ready) untrack(() => explorer.paths.ask(places, steps));
   });
 
