@@ -11,6 +11,8 @@ import type { Theme } from "../colour";
 const ACROSS = 90;
 const DOWN = 60;
 const SIZE = 5;
+/** Narrower than this, tools and tabs stand in two lines. */
+const WRAPPED = 620;
 
 function marks(axis: AxisInfo, from: number, to: number, count: number): { place: number; text: string }[] {
   const [low, high] = [axis.origin + axis.unit * from, axis.origin + axis.unit * to];
@@ -37,7 +39,8 @@ export function axes(explorer: Explorer, map: MapController): void {
     if (!info) return;
     const inset = map.insets();
     const [left, right] = [inset.left + 8, view.width - inset.right - 8];
-    const [top, bottom] = [inset.top, view.height - inset.bottom - 2];
+    // Where tools and tabs take two lines, the axis stands above both.
+    const [top, bottom] = [inset.top, view.height - inset.bottom - (right - left < WRAPPED ? 44 : 2)];
     if (right - left < 80 || bottom - top < 80) return;
     const [x0, y0] = view.toWorld(left, bottom);
     const [x1, y1] = view.toWorld(right, top);
