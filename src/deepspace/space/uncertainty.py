@@ -68,7 +68,7 @@ def nearby_scale(space: BaseSpace, z: Float) -> Float:
 def uncertainty_of_rows(space: BaseSpace) -> Float:
     """Ascending: ``uncertainty`` at the posterior means of a fixed sample of rows, to compare a place's with.
 
-    1,000 rows, down to 200 where a decode is large: a percentile is then within about 3 of that of all rows.
+    1,000 rows, down to 200 where a decode is large: a percentile then has a standard error of up to 3.5.
     """
     afford = 4 * _ELEMENTS // (DRAWS * int(np.prod(space.schema.shape)))
     count = min(len(space), max(_FEW_ROWS, min(_ROWS, afford)))
