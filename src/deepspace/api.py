@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Axes, Direction, Factors, Paths, Regions, Sum, Traversal
+    from deepspace.explore import Axes, Direction, FactorNames, Factors, LocalFactors, Paths, Regions, Sum, Traversal
     from deepspace.explore import Path as Walk
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures
+    from deepspace.metrics import Comparison, Measures, WorstRows
     from deepspace.models import PCA, VAE, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
@@ -46,6 +46,18 @@ class Space(BaseSpace):
         from deepspace.explore import factors
 
         return factors(self, **options)
+
+    def name_factors(self, **options: Any) -> FactorNames:
+        """The columns that single dimensions follow, where tests allow a name, with how sure it is."""
+        from deepspace.explore import name_factors
+
+        return name_factors(self, **options)
+
+    def local_factors(self, place: Any, k: int = 3, **options: Any) -> LocalFactors:
+        """The k directions in which the decode changes most around a place (a row number or latents)."""
+        from deepspace.explore import local_factors
+
+        return local_factors(self, place, k, **options)
 
     def traverse(self, factor: Any, **options: Any) -> Traversal:
         """Move along one latent dimension and decode each step."""
@@ -108,6 +120,12 @@ class Space(BaseSpace):
     def compare(self, other: Space | None = None, *, k: int = 10) -> Comparison:
         """This space beside another one of the same rows, or beside its own principal components."""
         return compare(self, other if other is not None else self.twin(), k=k)
+
+    def worst_rows(self, k: int = 12) -> WorstRows:
+        """The rows that the model rebuilds worst, and how many lie far outside what is usual."""
+        from deepspace.metrics import worst_rows
+
+        return worst_rows(self, k)
 
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""

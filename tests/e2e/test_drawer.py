@@ -18,8 +18,8 @@ def test_the_strongest_dimensions_come_first(walk, modality):
     space, page = walk(modality)
     rows = factors_of(page)
     active = space.factors().active
-    until(lambda: rows.count() == min(6, len(active)), "the ranked factors")
-    for i, factor in enumerate(active[:6]):
+    until(lambda: rows.count() == min(8, len(active)), "the ranked factors")
+    for i, factor in enumerate(active[:8]):
         assert rows.nth(i).inner_text().startswith(f"dimension {factor.index}\n")
     kind = "changes" if modality == "table" else "frame" if modality != "vector" else None
     if kind:

@@ -56,9 +56,25 @@ def test_details_bring_the_neighbours(running: Start, spaces: Spaces) -> None:
     with running(Session("digits", space=space)).live() as live:  # type: ignore[arg-type]
         header, _ = ask(live, detail=True, **place(space, 4))
     distances = [n["distance"] for n in header["neighbours"]]
-    assert len(distances) == 8
+    assert len(distances) == 3
     assert distances == sorted(distances)
     assert header["nearest"] == header["neighbours"][0]
+    assert header["uncertainty"] == pytest.approx(float(space.uncertainty(space.map.inverse_transform(
+        np.array([[header["x"], header["y"]]], np.float32)))[0]), rel=1e-5)  # fmt: skip
+
+
+def test_only_a_resting_cursor_asks_how_sure_the_decode_is(running: Start, spaces: Spaces) -> None:
+    space = spaces("image")
+    asked: list[int] = []
+    own = space.uncertainty
+    space.uncertainty = lambda z: asked.append(len(z)) or own(z)
+    try:
+        with running(Session("digits", space=space)).live() as live:  # type: ignore[arg-type]
+            asked.clear()
+            header, _ = ask(live, **place(space, 4))
+            assert "uncertainty" not in header
+    finally:
+        del space.uncertainty
 
 
 def test_places_far_from_all_data_decode_and_say_so(running: Start, space: FakeSpace) -> None:

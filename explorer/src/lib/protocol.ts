@@ -27,6 +27,8 @@ export type GroupRequest = wire.GroupRequest;
 export type SideEffect = wire.EffectInfo;
 export type Comparing = wire.Comparing;
 export type Compared = wire.Compared;
+export type FactorNames = wire.FactorNamesInfo;
+export type Health = wire.HealthInfo;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {
@@ -49,10 +51,12 @@ export type Way = Read<wire.Way, "contents">;
 export type Ways = Omit<wire.Ways, "ways"> & { ways: Way[] };
 export type DirectionFilm = Read<wire.DirectionFilm, "contents">;
 /** Generated places in turn, whatever moved them. */
-export type Frames = Omit<Film, "factor" | "row">;
+export type Frames = Omit<Film, "factor" | "place">;
 export type Sum = Read<wire.SumInfo, "content">;
 export type ComparedItem = Omit<Read<wire.ComparedItem, "real">, "rebuilt"> & { rebuilt: [Content, Content] };
 export type Beside = Read<wire.Beside, "content">;
+export type LocalFactor = Omit<wire.LocalFactorInfo, "film"> & { film: Film };
+export type Mixed = Read<wire.Mixed, "content">;
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -124,6 +128,15 @@ export function readCompared(raw: unknown): ComparedItem {
   return { ...(item as unknown as ComparedItem), real: readContent(item.real), rebuilt: [readContent(a), readContent(b)] };
 }
 
+export function readLocal(raw: unknown): LocalFactor[] {
+  return (raw as wire.LocalFactorInfo[]).map((found) => ({ ...found, film: readFilm(found.film) }));
+}
+
+export function readMixed(raw: unknown): Mixed {
+  const mixed = raw as wire.Mixed;
+  return { ...mixed, content: readContent(mixed.content) };
+}
+
 export type Frame = { type: "decoded"; decoded: Decoded } | { type: "preview"; preview: Preview };
 
 /** u32 little-endian header length, header JSON, payload. Throws when the bytes are not a frame. */
@@ -142,6 +155,7 @@ export function readFrame(buffer: ArrayBuffer): Frame {
         content: readContent(header.content, payload),
         densityPercentile: decoded.densityPercentile ?? null,
         uncertainty: decoded.uncertainty ?? null,
+        uncertaintyPercentile: decoded.uncertaintyPercentile ?? null,
         neighbours: decoded.neighbours ?? null,
         differs: decoded.differs ?? null,
       },

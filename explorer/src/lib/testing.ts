@@ -33,6 +33,10 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     },
     get direction() { return explorer.directions.found; },
     get projection() { return explorer.directions.scores && [...explorer.directions.scores]; },
+    get mixed() {
+      const { made } = explorer.mix;
+      return made && { ...made, content: flat(made.content) };
+    },
     get hover() { return explorer.hover; },
     get place() { return explorer.place; },
     get decodes() { return explorer.decodes; },

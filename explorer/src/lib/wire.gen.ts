@@ -1,5 +1,11 @@
 /** Written by explorer/generate_types.py from src/deepspace/server/wire: do not edit, run `make wire`. */
 
+/** How much of a direction lies along one dimension, in deviations. */
+export interface Along {
+  dimension: number;
+  weight: number;
+}
+
 /** ``placed`` of the rows have a place; trust is measured on ``n`` of those. ``exact``: a place leads back to latents by itself, and else the near rows' are blended. */
 export interface AxesInfo {
   name: string;
@@ -145,6 +151,7 @@ export interface Decoded {
   densityPercentile?: number | null;
   hasData: boolean;
   uncertainty?: number | null;
+  uncertaintyPercentile?: number | null;
   neighbours?: NeighbourInfo[] | null;
   differs?: Difference[] | null;
 }
@@ -163,6 +170,14 @@ export interface Difference {
   name: string;
   generated: string;
   real: string;
+}
+
+/** Mean and deviation of the aggregate posterior in one dimension; the prior's are 0 and 1. */
+export interface DimensionInfo {
+  index: number;
+  mean: number;
+  deviation: number;
+  active: boolean;
 }
 
 /** A place moved along a direction; ``values``: amounts, 1 is the way from the average of B to that of A. */
@@ -219,6 +234,17 @@ export interface EffectInfo {
   moves: boolean;
 }
 
+/** One epoch, in nats a row, of the rows trained on and of those held out. */
+export interface EpochInfo {
+  epoch: number;
+  elbo: number | null;
+  reconstruction: number | null;
+  kl: number | null;
+  validationElbo: number | null;
+  validationReconstruction: number | null;
+  validationKl: number | null;
+}
+
 /** Sent as text to a live connection whose message could not be served. */
 export interface ErrorMessage {
   type: "error";
@@ -234,13 +260,29 @@ export interface ExampleInfo {
   says: string;
 }
 
-/** One latent dimension: mean KL in nats, and how far the decode moves with it, in encoded units. */
+/** One latent dimension: mean KL in nats, how far the decode moves with it, in encoded units, and mean and deviation of the aggregate posterior. */
 export interface FactorInfo {
   index: number;
   rank: number;
   kl: number;
   effect: number;
   active: boolean;
+  mean: number;
+  deviation: number;
+}
+
+/** A dimension follows a column: "petal length, rising", and how sure that is. */
+export interface FactorName {
+  factor: number;
+  title: string;
+  certainty: string;
+}
+
+/** Every name that the tests allow, of ``pairs`` of dimensions and columns looked at, with false discoveries held to ``level``. */
+export interface FactorNamesInfo {
+  names: FactorName[];
+  pairs: number;
+  level: number;
 }
 
 /** All of them, strongest first; KL from ``n`` rows, effects from ``sample`` of them. */
@@ -268,7 +310,7 @@ export interface FieldShape {
   unit: string | null;
 }
 
-/** One dimension moved in equal steps from ``row`` (or the mean). */
+/** One dimension (or local factor) moved in equal steps from ``place``. */
 export interface Film {
   values: number[];
   contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
@@ -277,7 +319,7 @@ export interface Film {
   densityPercentiles: (number | null)[];
   changes: Change[] | null;
   factor: number;
-  row: number | null;
+  place: string;
 }
 
 /** ``output``: a name or a path; ``overwrite`` replaces the space that is there. */
@@ -343,6 +385,20 @@ export interface Head {
   cells: string[][];
 }
 
+/** ``limit``: the reconstruction error beyond which a row is far outside the others, as ``far`` of ``n`` are. */
+export interface HealthInfo {
+  epochs: EpochInfo[];
+  bestEpoch: number | null;
+  stopped: string | null;
+  dimensions: DimensionInfo[];
+  worst: WorstRow[];
+  limit: number | null;
+  far: number;
+  median: number | null;
+  errorUnit: string;
+  n: number;
+}
+
 export interface ImageContent {
   kind: "image";
   width: number;
@@ -376,6 +432,14 @@ export interface Item {
 export interface LayersInfo {
   density: FieldInfo;
   presence: PresenceInfo;
+}
+
+/** A principal direction of the decoder at a place: its share of the local variance, and its heaviest dimensions. */
+export interface LocalFactorInfo {
+  share: number;
+  gain: number;
+  along: Along[];
+  film: Film;
 }
 
 /** What data is taken for. ``output`` is the name that its space would get, ``taken`` whether there is one. */
@@ -419,6 +483,18 @@ export interface MapInfo {
   continuity: number | null;
   n: number | null;
   k: number | null;
+}
+
+/** A place with some dimensions set by hand: all its latents, what it decodes to, where it lies on the map, the nearest real rows, how crowded it is there and how sure the decode is. */
+export interface Mixed {
+  z: number[];
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  place: [number, number];
+  hasData: boolean;
+  nearest: NeighbourInfo[];
+  densityPercentile: number | null;
+  uncertainty: number;
+  uncertaintyPercentile: number | null;
 }
 
 export interface NamedValue {
@@ -668,4 +744,10 @@ export interface Ways {
   n: number;
   python: string[];
   ways: Way[];
+}
+
+export interface WorstRow {
+  row: number;
+  error: number;
+  seen: boolean;
 }

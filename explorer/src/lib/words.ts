@@ -37,6 +37,12 @@ export function plain(name: string): string {
   return name.replaceAll("_", " ");
 }
 
+/** How sure a decode is, beside those of the rows. */
+export function sure(percentile: number | null): string {
+  if (percentile === null) return "being compared with the rows";
+  return percentile < 50 ? "sure" : `less sure than ${Math.min(Math.floor(percentile), 99)} % of rows`;
+}
+
 /** A percentile, which is neither 0 nor 100. */
 export function percentile(value: number): string {
   return `${ordinal(Math.min(Math.max(value, 1), 99))} percentile`;

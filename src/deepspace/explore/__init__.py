@@ -1,4 +1,4 @@
-"""Questions asked of a space: what its dimensions do, what parts two groups, what lies on the way."""
+"""Questions asked of a space: what its dimensions do, and what lies on the way from one place to another."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from deepspace.explore.axes import Axes, axes
 from deepspace.explore.directions import Direction, Shift, direction
 from deepspace.explore.factors import Factor, Factors, factors
 from deepspace.explore.field import Field, map_field
+from deepspace.explore.local import LocalFactor, LocalFactors, local_factors
+from deepspace.explore.names import FactorNames, Name, name_factors
 from deepspace.explore.paths import KINDS, Gain, Path, Paths, Traversal, lerp, path, paths, slerp, traverse
 from deepspace.explore.regions import Region, Regions, regions
 from deepspace.explore.sureness import Sureness, map_uncertainty
@@ -18,9 +20,13 @@ __all__ = [
     "Axes",
     "Direction",
     "Factor",
+    "FactorNames",
     "Factors",
     "Field",
     "Gain",
+    "LocalFactor",
+    "LocalFactors",
+    "Name",
     "Path",
     "Paths",
     "Region",
@@ -36,8 +42,10 @@ __all__ = [
     "direction",
     "factors",
     "lerp",
+    "local_factors",
     "map_field",
     "map_uncertainty",
+    "name_factors",
     "path",
     "paths",
     "regions",

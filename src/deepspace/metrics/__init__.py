@@ -12,9 +12,11 @@ from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
+from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.reconstruction import reconstruction
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
+from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
 from deepspace.space.map.trust import continuity, trustworthiness
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "Measures",
     "Metric",
     "Registry",
+    "WorstRows",
     "compare",
     "continuity",
     "health",
@@ -40,6 +43,7 @@ __all__ = [
     "sides",
     "trustworthiness",
     "twin",
+    "worst_rows",
 ]
 
 registry = Registry()
@@ -47,6 +51,9 @@ registry = Registry()
 registry.register("elbo", elbo)
 registry.register("reconstruction", reconstruction)
 registry.register("units", units)
+registry.register("holes", holes)
+registry.register("prior_mismatch", prior_mismatch)
+registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
 

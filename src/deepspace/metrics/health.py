@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.metrics.measure import Measures
+from deepspace.metrics.measure import Measure, Measures
+from deepspace.metrics.worst import far_limit
 from deepspace.results import figure
 from deepspace.space.moments import latent_moments
 
@@ -23,6 +24,10 @@ ENOUGH_HELD_OUT = 20
 RISING = 0.15
 NO_BETTER = 0.98
 """An error over this share of the baseline's is as good as having learned nothing."""
+MOSTLY_EMPTY = 0.5
+"""Samples of the prior that meet no data: a third is usual for a good model of few rows in many dimensions."""
+APART = 0.03
+"""The energy coefficient of rows and prior: models that learned well came out at .011 or below."""
 
 
 def health(space: BaseSpace, measures: Measures | None = None) -> list[str]:
@@ -37,6 +42,7 @@ def health(space: BaseSpace, measures: Measures | None = None) -> list[str]:
         *_unfinished(space.history),
         *_map(space.map.trust),
         *(_columns(measures) if measures else []),
+        *(_prior(measures) if measures else []),
         *_by_heart(space),
         *_rows_not_rebuilt(space),
         *_dead(space),
@@ -71,6 +77,33 @@ def _reconstruction(measures: Measures) -> list[str]:
         f"Poor fit: held-out rows are rebuilt no better than by the mean (error {figure(overall.value)}, the mean's "
         f"{figure(overall.baseline)}, n = {overall.n:,}); what the map decodes is not to be believed."
     ]
+
+
+def _prior(measures: Measures) -> list[str]:
+    """Holes, and an aggregate posterior that is not the prior; each only when chance is no explanation."""
+    found = []
+    empty, held = measures.get("holes"), next(iter(measures.each("holes")), None)
+    if empty and empty.interval and empty.interval[0] > MOSTLY_EMPTY:
+        against = f", against {100 * held.value:.0f} % of held-out rows (n = {held.n:,})" if held else ""
+        found.append(
+            f"Holes: {100 * empty.value:.0f} % of the samples of the prior ({_percents(empty)}, n = {empty.n:,}) fall "
+            f"where no data lies{against}; start from real rows rather than from samples."
+        )
+    apart = measures.get("prior_energy")
+    if apart and apart.interval and apart.interval[0] > APART:
+        worst = max(measures.each("prior_kl"), key=lambda m: m.value, default=None)
+        where = f"; most in {worst.about} ({worst.note})" if worst else ""
+        found.append(
+            f"The rows are not where the prior is: their latents and its samples differ by {figure(apart.value)} on a "
+            f"scale from 0 to 1 (n = {apart.n:,}){where}; start from real rows rather than from samples."
+        )
+    return found
+
+
+def _percents(measure: Measure) -> str:
+    assert measure.interval is not None
+    low, high = measure.interval
+    return f"{100 * low:.0f} to {100 * high:.0f}"
 
 
 def _columns(measures: Measures) -> list[str]:
@@ -142,19 +175,17 @@ def _errors(space: BaseSpace) -> npt.NDArray[np.float64] | None:
 
 
 def _rows_not_rebuilt(space: BaseSpace) -> list[str]:
-    """Far outliers among the rows' own reconstruction errors: beyond the third quartile by three times the quartile
-    range."""
+    """Far outliers among the rows' own reconstruction errors."""
     errors = _errors(space)
     if errors is None:
         return []
-    quarter, middle, three = np.percentile(errors, [25, 50, 75])
-    limit = three + 3 * (three - quarter)
+    limit = far_limit(errors)
     far = int((errors > limit).sum())
     if far < max(3, 0.01 * len(errors)):
         return []
     return [
         f"{far:,} of {len(errors):,} rows ({100 * far / len(errors):.1f} %) are rebuilt far worse than the rest "
-        f"(error over {figure(float(limit))}, the median is {figure(float(middle))}): "
+        f"(error over {figure(limit)}, the median is {figure(float(np.median(errors)))}): "
         "colour by reconstruction error to see them."
     ]
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from deepspace.server.columns import figures_of
 from deepspace.server.formatting import as_number, cell
 from deepspace.server.sprites import shrink
+from deepspace.server.sureness import Sureness
 from deepspace.server.wire import (
     CellText,
     Content,
@@ -91,6 +92,7 @@ class Items:
         self.features = [c.name for c in self.schema.features]
         target = self.schema.target
         self.target: str | None = target.name if target else None
+        self.sureness = Sureness(space)
         self._spreads: dict[str, float] = {}
         self.record = lru_cache(maxsize=2048)(self._record)
 

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from deepspace.errors import DeepspaceError
 from deepspace.server.guard import MAX_MESSAGE
-from deepspace.server.items import NEIGHBOURS, Items
+from deepspace.server.items import Items
 from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import Decoded, DecodeRequest, ErrorMessage, frame, parse
 
@@ -32,6 +32,8 @@ __all__ = ["Hub", "decode"]
 log = logging.getLogger("deepspace.server")
 
 _TOO_BIG = 1009
+_NEAREST = 3
+"""Real items beside a place where the cursor rests."""
 
 
 class _NotReadyError(Exception):
@@ -42,11 +44,13 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
     """One batch of requests -> their binary answers, in order."""
     space = items.space
     z, has_data = _looked_up(space, requests)
-    k = min(NEIGHBOURS if any(r.detail for r in requests) else 1, len(space))
+    k = min(_NEAREST if any(r.detail for r in requests) else 1, len(space))
     found = space.neighbors(z=z, k=k)
     nearest = [int(i) for i in found.index[:, 0]]
     encoded = np.asarray(space.decode_encoded(z))
     percentiles = np.asarray(space.density_percentile(z), dtype=np.float64)
+    resting = [m for m, r in enumerate(requests) if r.detail]
+    sure = dict(zip(resting, items.sureness.of(z[resting]), strict=True)) if resting else {}
     answers = []
     for m, (request, made) in enumerate(zip(requests, items.rendered(encoded, nearest), strict=True)):
         neighbours = items.neighbours(found.index[m], found.distance[m])
@@ -58,6 +62,8 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
             nearest=neighbours[0],
             density_percentile=float(percentiles[m]) if np.isfinite(percentiles[m]) else None,
             has_data=bool(has_data[m]),
+            uncertainty=sure[m].value if m in sure else None,
+            uncertainty_percentile=sure[m].percentile if m in sure else None,
             neighbours=neighbours if request.detail else None,
             differs=items.differs(made.record, nearest[m]) if made.record is not None else None,
         )

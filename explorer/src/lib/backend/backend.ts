@@ -3,7 +3,8 @@
 import type { Raster } from "../map/raster";
 import type { Desk } from "../start/desk";
 import type {
-  AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Found, Item, Preview, Regions, Session, SpaceInfo, Sum, Ways,
+  AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, FactorNames, Factors, Film, Found, Health, Item, LocalFactor, Mixed, Preview,
+  Regions, Session, SpaceInfo, Sum, Ways,
 } from "../protocol";
 import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
@@ -56,8 +57,6 @@ export interface Backend {
   item(index: number, signal?: AbortSignal): Promise<Item>;
   content(index: number): Promise<Content>;
   factors(): Promise<Factors>;
-  /** A latent dimension moved from a row, or from the mean. */
-  film(factor: number, row: number | null, signal?: AbortSignal): Promise<Film>;
   /** Every kind of path through places, named as `placeOf` names them. */
   paths(through: readonly string[], steps: number, signal?: AbortSignal): Promise<Ways>;
   /** Address of one of them as a file. */
@@ -70,6 +69,15 @@ export interface Backend {
   directionScores(id: string): Promise<Float32Array>;
   /** a - b + c of places. */
   sum(plus: readonly string[], minus: readonly string[], signal?: AbortSignal): Promise<Sum>;
+  /** The columns that single dimensions follow, where tests allow a name. */
+  factorNames(): Promise<FactorNames>;
+  /** A latent dimension moved from a place: `row:12`, `at:x,y` or `mean`. */
+  film(factor: number, place: string, signal?: AbortSignal): Promise<Film>;
+  /** The directions in which the decode changes most around a place. */
+  local(place: string, k: number, signal?: AbortSignal): Promise<LocalFactor[]>;
+  /** A place with some dimensions set to values of one's own. */
+  mix(place: string, moves: ReadonlyMap<number, number>, signal?: AbortSignal): Promise<Mixed>;
+  health(): Promise<Health>;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Rows in which a text is written, or whose number it is: how many, and the first of them. */

@@ -1,6 +1,9 @@
 /** A space made up inside the page, to look at and to work on panels without a server: `?fixture=image`. */
 
-import type { AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, Factors, Film, Item, Regions, Session, SpaceInfo, Sum, Way, Ways } from "../protocol";
+import type {
+  AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, FactorNames, Factors, Film, Frames, Health,
+  Item, LocalFactor, Mixed, Regions, Session, SpaceInfo, Sum, Way, Ways,
+} from "../protocol";
 import { FixtureDesk } from "../start/fixture";
 import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
@@ -165,17 +168,62 @@ export class FixtureBackend implements Backend {
   async factors(): Promise<Factors> {
     const factors = Array.from({ length: 8 }, (_, rank) => ({
       index: (rank * 3) % 8, rank, kl: rank < 6 ? 3 / (rank + 1) : 0.001, effect: rank < 6 ? 20 / (rank + 1) : 0.01, active: rank < 6,
+      mean: 0, deviation: 1,
     }));
     return { factors, n: this.n, sample: 256 };
   }
 
-  async film(factor: number, row: number | null): Promise<Film> {
-    const [x, y] = row === null ? [0, 0] : [this.places[2 * row]!, this.places[2 * row + 1]!];
-    const values = [-2, -1.3, -0.7, 0, 0.7, 1.3, 2];
-    return { factor, row, ...this.frames(values, values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]))) };
+  async factorNames(): Promise<FactorNames> {
+    const certainty = "rho .91, q < .001, n = 960; .89 to .93 on 240 held-out rows; stable over seeds not tested";
+    return { names: [{ factor: 0, title: "height, rising", certainty }], pairs: 12, level: 0.05 };
   }
 
-  private frames(values: number[], places: [number, number][]): Omit<Film, "factor" | "row"> {
+  /** Where a place lies: `row:12`, `at:x,y`, `mean`. */
+  private where(place: string): [number, number] {
+    const [kind, rest = ""] = place.split(":");
+    if (kind === "row") return [this.places[2 * Number(rest)]!, this.places[2 * Number(rest) + 1]!];
+    const [x, y] = rest.split(",").map(Number);
+    return kind === "at" ? [x!, y!] : [0, 0];
+  }
+
+  async local(place: string, k: number): Promise<LocalFactor[]> {
+    return Promise.all(Array.from({ length: k }, async (_, rank) => ({
+      share: 0.6 / (rank + 1), gain: 9 / (rank + 1),
+      along: [{ dimension: rank, weight: 0.9 }, { dimension: rank + 2, weight: -0.3 }], film: await this.film(rank, place),
+    })));
+  }
+
+  async mix(place: string, moves: ReadonlyMap<number, number>): Promise<Mixed> {
+    const [x, y] = this.where(place);
+    const z = Array.from({ length: 8 }, (_, d) => moves.get(d) ?? (d === 0 ? y : d === 1 ? x : 0));
+    const nearest = this.near(z[1]!, z[0]!, 3);
+    return {
+      z, content: this.at(z[1]!, z[0]!), place: [z[1]!, z[0]!], hasData: nearest[0]!.distance < 0.8, nearest,
+      densityPercentile: 100 * Math.exp(-nearest[0]!.distance * 3), uncertainty: 4.2, uncertaintyPercentile: 63,
+    };
+  }
+
+  async health(): Promise<Health> {
+    const epochs = Array.from({ length: 20 }, (_, i) => {
+      const [reconstruction, kl] = [-90 - 120 * Math.exp(-i / 4), 12 * (1 - Math.exp(-i / 3))];
+      return {
+        epoch: i + 1, reconstruction, kl, elbo: reconstruction - kl,
+        validationReconstruction: reconstruction - i / 3, validationKl: kl, validationElbo: reconstruction - kl - i / 3,
+      };
+    });
+    return {
+      epochs, bestEpoch: 17, stopped: "early", dimensions: Array.from({ length: 8 }, (_, index) => ({ index, mean: index / 20, deviation: 1 - index / 12, active: index < 6 })),
+      worst: Array.from({ length: 12 }, (_, i) => ({ row: 31 * i, error: 0.9 - i / 40, seen: i % 5 > 0 })), limit: 0.8, far: 4, median: 0.2, errorUnit: "made up", n: this.n,
+    };
+  }
+
+  async film(factor: number, place: string): Promise<Film> {
+    const [x, y] = this.where(place);
+    const values = [-2, -1.3, -0.7, 0, 0.7, 1.3, 2];
+    return { factor, place, ...this.frames(values, values.map((v): [number, number] => (factor % 2 ? [x + v, y] : [x, y + v]))) };
+  }
+
+  private frames(values: number[], places: [number, number][]): Frames {
     const contents = places.map(([a, b]) => this.at(a, b));
     const texts = (name: string) => contents.map((c) => (c.kind === "table" ? c.fields.find((f) => f.name === name)!.value : ""));
     const changes = this.modality !== "table" ? null : [
@@ -314,11 +362,11 @@ export class FixtureBackend implements Backend {
     });
     return {
       decode: (id, x, y, detail) => {
-        const neighbours = this.near(x, y, 8);
+        const neighbours = this.near(x, y, 3);
         const nearest = neighbours[0]!;
         const decoded: Decoded = {
           id, x, y, content: this.at(x, y), nearest, densityPercentile: 100 * Math.exp(-nearest.distance * 3),
-          hasData: nearest.distance < 0.8, uncertainty: null, neighbours: detail ? neighbours : null, differs: null,
+          hasData: nearest.distance < 0.8, uncertainty: detail ? 4.2 : null, uncertaintyPercentile: detail ? 63 : null, neighbours: detail ? neighbours : null, differs: null,
         };
         setTimeout(() => handlers.decoded(decoded), 3);
       },

@@ -1,8 +1,9 @@
 /** The deepspace server over HTTP and one WebSocket. */
 
 import {
-  readContent, readFilm, readFrame, readItem, readWays,
-  type AxesInfo, type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type Factors, type Found, type Regions, type Session, type SpaceInfo, type Sum,
+  readContent, readFilm, readFrame, readItem, readLocal, readMixed, readWays,
+  type AxesInfo, type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type FactorNames, type Factors, type Found, type Health,
+  type Regions, type Session, type SpaceInfo, type Sum,
 } from "../protocol";
 import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
@@ -104,8 +105,25 @@ export class HttpBackend implements Backend {
     return json<Factors>(`${this.base}api/factors`);
   }
 
-  async film(factor: number, row: number | null, signal?: AbortSignal) {
-    return readFilm(await json(`${this.base}api/factors/${factor}/film?${this.onAxes}${row === null ? "" : `&row=${row}`}`, signal));
+  factorNames(): Promise<FactorNames> {
+    return json<FactorNames>(`${this.base}api/factors/names`);
+  }
+
+  async film(factor: number, place: string, signal?: AbortSignal) {
+    return readFilm(await json(`${this.base}api/factors/${factor}/film?${this.onAxes}&place=${encodeURIComponent(place)}`, signal));
+  }
+
+  async local(place: string, k: number, signal?: AbortSignal) {
+    return readLocal(await json(`${this.base}api/local?k=${k}&${this.onAxes}&place=${encodeURIComponent(place)}`, signal));
+  }
+
+  async mix(place: string, moves: ReadonlyMap<number, number>, signal?: AbortSignal) {
+    const set = [...moves].map(([dimension, value]) => `${dimension}:${value}`).join(",");
+    return readMixed(await json(`${this.base}api/mix?${this.onAxes}&place=${encodeURIComponent(place)}&set=${encodeURIComponent(set)}`, signal));
+  }
+
+  health(): Promise<Health> {
+    return json<Health>(`${this.base}api/health`);
   }
 
   async paths(through: readonly string[], steps: number, signal?: AbortSignal) {

@@ -15,6 +15,7 @@ import { Decoding } from "./decoding";
 import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
 import { Layers } from "./layers.svelte";
+import { Mix } from "./mix.svelte";
 import { Paths } from "./paths.svelte";
 import { Sharing } from "./sharing.svelte";
 import { Shown } from "./shown.svelte";
@@ -102,6 +103,7 @@ export class Explorer {
   readonly compare: CompareState;
   /** The second map, while it is in sight. */
   besideMap: MapController | null = null;
+  readonly mix: Mix;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly sharing: Sharing;
@@ -124,8 +126,9 @@ export class Explorer {
     this.directions = new Directions(this);
     this.compare = new CompareState(backend.comparisons);
     this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
+    this.mix = new Mix(backend, this);
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.shown, frame, looked]);
+    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.mix, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.sharing = new Sharing(this, backend);
     this.decoding = new Decoding(

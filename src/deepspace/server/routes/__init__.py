@@ -9,7 +9,19 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from deepspace.server.routes import arrays, axes, cells, compare, directions, factors, items, layers, paths, rows
+from deepspace.server.routes import (
+    arrays,
+    axes,
+    cells,
+    compare,
+    directions,
+    factors,
+    health,
+    items,
+    layers,
+    paths,
+    rows,
+)
 from deepspace.server.view import View
 
 __all__ = ["add_all"]
@@ -17,5 +29,5 @@ __all__ = ["add_all"]
 
 def add_all(app: FastAPI, current: Callable[[], View]) -> None:
     """Every address under /api that asks a space."""
-    for feature in (arrays, axes, items, factors, cells, rows, paths, directions, compare, layers):
+    for feature in (arrays, axes, items, factors, cells, rows, paths, directions, compare, layers, health):
         feature.add(app, current)

@@ -12,6 +12,7 @@ from deepspace.server.wire import (
     desk,
     directions,
     factors,
+    health,
     items,
     layers,
     live,
@@ -27,6 +28,7 @@ from deepspace.server.wire.compare import *
 from deepspace.server.wire.desk import *
 from deepspace.server.wire.directions import *
 from deepspace.server.wire.factors import *
+from deepspace.server.wire.health import *
 from deepspace.server.wire.items import *
 from deepspace.server.wire.layers import *
 from deepspace.server.wire.live import *
@@ -43,6 +45,7 @@ __all__ = [
     *desk.__all__,
     *directions.__all__,
     *factors.__all__,
+    *health.__all__,
     *items.__all__,
     *layers.__all__,
     *live.__all__,

@@ -1,21 +1,35 @@
-"""Latent dimensions, ranked, and as films."""
+"""Latent dimensions: ranked, named, as films, and set together by hand; local factors."""
 
 from __future__ import annotations
 
 from deepspace.server.wire.base import Wire
-from deepspace.server.wire.items import Content
+from deepspace.server.wire.items import Content, NeighbourInfo
 
-__all__ = ["Change", "FactorInfo", "FactorsInfo", "Film", "Frames"]
+__all__ = [
+    "Along",
+    "Change",
+    "FactorInfo",
+    "FactorName",
+    "FactorNamesInfo",
+    "FactorsInfo",
+    "Film",
+    "Frames",
+    "LocalFactorInfo",
+    "Mixed",
+]
 
 
 class FactorInfo(Wire):
-    """One latent dimension: mean KL in nats, and how far the decode moves with it, in encoded units."""
+    """One latent dimension: mean KL in nats, how far the decode moves with it, in encoded units, and mean and deviation
+    of the aggregate posterior."""
 
     index: int
     rank: int
     kl: float
     effect: float
     active: bool
+    mean: float
+    deviation: float
 
 
 class FactorsInfo(Wire):
@@ -35,6 +49,23 @@ class Change(Wire):
     numbers: list[float | None] | None = None
 
 
+class FactorName(Wire):
+    """A dimension follows a column: "petal length, rising", and how sure that is."""
+
+    factor: int
+    title: str
+    certainty: str
+
+
+class FactorNamesInfo(Wire):
+    """Every name that the tests allow, of ``pairs`` of dimensions and columns looked at, with false discoveries held to
+    ``level``."""
+
+    names: list[FactorName]
+    pairs: int
+    level: float
+
+
 class Frames(Wire):
     """Generated places in turn: how far each was moved, what it decodes to, where that lies on the map, the nearest
     real row, and how crowded it is there."""
@@ -48,7 +79,37 @@ class Frames(Wire):
 
 
 class Film(Frames):
-    """One dimension moved in equal steps from ``row`` (or the mean)."""
+    """One dimension (or local factor) moved in equal steps from ``place``."""
 
     factor: int
-    row: int | None
+    place: str
+
+
+class Along(Wire):
+    """How much of a direction lies along one dimension, in deviations."""
+
+    dimension: int
+    weight: float
+
+
+class LocalFactorInfo(Wire):
+    """A principal direction of the decoder at a place: its share of the local variance, and its heaviest dimensions."""
+
+    share: float
+    gain: float
+    along: list[Along]
+    film: Film
+
+
+class Mixed(Wire):
+    """A place with some dimensions set by hand: all its latents, what it decodes to, where it lies on the map, the
+    nearest real rows, how crowded it is there and how sure the decode is."""
+
+    z: list[float]
+    content: Content
+    place: tuple[float, float]
+    has_data: bool
+    nearest: list[NeighbourInfo]
+    density_percentile: float | None
+    uncertainty: float
+    uncertainty_percentile: float | None

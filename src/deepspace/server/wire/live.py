@@ -24,6 +24,7 @@ class Decoded(Sparse):
     density_percentile: float | None
     has_data: bool
     uncertainty: float | None = None
+    uncertainty_percentile: float | None = None
     neighbours: list[NeighbourInfo] | None = None
     differs: list[Difference] | None = None
 

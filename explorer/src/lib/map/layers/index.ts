@@ -8,6 +8,7 @@ import { beside } from "./beside.svelte";
 import { contours } from "./contours.svelte";
 import { generated } from "./generated.svelte";
 import { mask } from "./mask.svelte";
+import { mixed } from "./mixed.svelte";
 import { names } from "./names.svelte";
 import { paths } from "./paths.svelte";
 import { pictures } from "./pictures.svelte";
@@ -16,4 +17,4 @@ import { uncertainty } from "./uncertainty.svelte";
 /** Called once the map is there. Adds what it draws with `map.add`, and keeps it up to date with effects. */
 export type Install = (explorer: Explorer, map: MapController) => void;
 
-export const LAYERS: Install[] = [mask, uncertainty, contours, pictures, generated, names, axes, paths, anchors, beside];
+export const LAYERS: Install[] = [mask, uncertainty, contours, pictures, generated, names, axes, paths, anchors, mixed, beside];

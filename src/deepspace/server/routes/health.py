@@ -1,0 +1,19 @@
+"""What is wrong with the space, in figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from deepspace.server.health import health_info
+from deepspace.server.view import View
+from deepspace.server.wire import HealthInfo
+
+__all__ = ["add"]
+
+
+def add(app: FastAPI, current: Callable[[], View]) -> None:
+    @app.get("/api/health")
+    def read_health() -> HealthInfo:
+        return health_info(current().space)
