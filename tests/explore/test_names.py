@@ -11,7 +11,7 @@ from deepspace.data.schema import Column as SchemaColumn
 from deepspace.errors import SpaceError
 from deepspace.explore import name_factors
 from deepspace.explore.association import Column, Design, association, permutation_p, ranks
-from deepspace.explore.names import _adjusted
+from deepspace.explore.discovery import adjusted
 from tests.linear import LinearSpace, PlainSchema
 
 KINDS = ("setosa", "versicolor", "virginica")
@@ -103,7 +103,7 @@ def test_p_values_by_permutation_agree_with_theory() -> None:
 
 def test_adjusted_p_is_scipys() -> None:
     p = np.random.default_rng(3).random((5, 7)) ** 3
-    np.testing.assert_allclose(_adjusted(p), stats.false_discovery_control(p.ravel()).reshape(5, 7))
+    np.testing.assert_allclose(adjusted(p), stats.false_discovery_control(p.ravel()).reshape(5, 7))
 
 
 def test_shuffled_columns_get_no_name() -> None:

@@ -12,7 +12,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from deepspace.errors import SpaceError
 from deepspace.explore import Regions, regions
-from deepspace.explore.traits import adjusted, traits_of
+from deepspace.explore.discovery import adjusted
+from deepspace.explore.traits import traits_of
 from tests.explore.planted import Planted, blobs
 from tests.spaces import MODALITIES, fit
 

@@ -10,7 +10,8 @@ from scipy.stats import false_discovery_control, norm, spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from deepspace.explore.along import Values, adjusted, side_effects
+from deepspace.explore.along import Values, side_effects
+from deepspace.explore.discovery import adjusted
 from deepspace.explore.separation import auc, auc_interval, auc_within, logistic
 
 scores = st.lists(st.integers(-3, 3), min_size=1, max_size=12)

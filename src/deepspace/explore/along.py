@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.explore.discovery import adjusted
 from deepspace.results import Tabular, figure, text_table
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from deepspace.space import BaseSpace
 
-__all__ = ["SideEffect", "SideEffects", "Values", "adjusted", "columns_of", "numbers", "side_effects"]
+__all__ = ["SideEffect", "SideEffects", "Values", "columns_of", "numbers", "side_effects"]
 
 FALSE_DISCOVERY = 0.05
 """A column is said to move when its q is at most this: of all the columns so named, one in twenty by chance."""
@@ -178,20 +179,6 @@ def _codes(values: pa.ChunkedArray, ordered: tuple[str, ...]) -> tuple[Floats, t
         codes = np.where(codes >= _MOST_CATEGORIES - 1, _MOST_CATEGORIES - 1, codes)
         names = [*names[: _MOST_CATEGORIES - 1], "other"]
     return codes.astype(np.float64), tuple(names)
-
-
-def adjusted(p: npt.ArrayLike) -> Floats:
-    """Benjamini and Hochberg's q for each p: the smallest false discovery rate at which it would be named. 1995.
-
-    >>> adjusted([0.01, 0.04, 0.03]).round(3).tolist()
-    [0.03, 0.04, 0.04]
-    """
-    values = np.asarray(p, np.float64)
-    order = np.argsort(values)
-    scaled = values[order] * len(values) / np.arange(1, len(values) + 1)
-    result = np.empty_like(values)
-    result[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
-    return result
 
 
 def side_effects(

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from deepspace.errors import SpaceError
 from deepspace.explore.association import Column, Design, association, bootstrap, permutation_p, ranks, read_columns
+from deepspace.explore.discovery import adjusted
 from deepspace.results import Tabular, text_table
 from deepspace.space.moments import latent_moments
 
@@ -175,7 +176,7 @@ class _Pairs:
 
     def q_values(self, rng: np.random.Generator) -> npt.NDArray[np.float64]:
         """(D, C): Benjamini and Hochberg's adjusted p."""
-        return _adjusted(permutation_p(np.abs(self.strength), self.design, _PERMUTATIONS, rng))
+        return adjusted(permutation_p(np.abs(self.strength), self.design, _PERMUTATIONS, rng))
 
     def confirmed(self, i: int, c: int, q: float, held_out: bool, seeds: int, rng: np.random.Generator) -> Name | None:
         """The name, where the other rows say the same."""
@@ -239,16 +240,6 @@ def _found_again(others: Sequence[BaseSpace], column: Column, rows: Rows) -> boo
         if np.abs(association(ranked, Design.of([column], slice(0, len(rows))))).max() < STRONG:
             return False
     return True
-
-
-def _adjusted(p: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Benjamini and Hochberg 1995: the smallest false discovery rate at which each p, of any shape, is a discovery."""
-    flat = p.ravel()
-    order = np.argsort(flat)
-    scaled = flat[order] * len(flat) / np.arange(1, len(flat) + 1)
-    q = np.empty_like(flat)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return q.reshape(p.shape)
 
 
 def _short(value: float, digits: int = 2) -> str:

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.explore.discovery import adjusted
 from deepspace.results import figure
 
 if TYPE_CHECKING:
     from deepspace.data.schema import Column
     from deepspace.space import BaseSpace
 
-__all__ = ["FDR", "Trait", "adjusted", "traits_of"]
+__all__ = ["FDR", "Trait", "traits_of"]
 
 FDR: Final = 0.05
 LEAST: Final = 0.2
@@ -137,21 +138,6 @@ def traits_of(
         return [() for _ in range(groups)], len(rows)
     q = adjusted(np.stack([question.p for question in asked]))
     return [_allowed(asked, q, g, fdr) for g in range(groups)], len(rows)
-
-
-def adjusted(p: Floats) -> Floats:
-    """Benjamini and Hochberg's q of every p, over all of them together; NaN (not asked) stays NaN.
-
-    >>> adjusted(np.array([0.01, 0.04, 0.03, 0.5])).round(3).tolist()
-    [0.04, 0.053, 0.053, 0.5]
-    """
-    flat = p.ravel()
-    known = np.flatnonzero(~np.isnan(flat))
-    order = known[np.argsort(flat[known], kind="stable")]
-    scaled = flat[order] * len(order) / np.arange(1, len(order) + 1)
-    q = np.full(len(flat), np.nan)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return q.reshape(p.shape)
 
 
 def _allowed(asked: Sequence[_Asked], q: Floats, g: int, fdr: float) -> tuple[Trait, ...]:
