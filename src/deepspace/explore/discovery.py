@@ -9,7 +9,7 @@ __all__ = ["adjusted"]
 
 
 def adjusted(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Benjamini and Hochberg's q for every p, of any shape: the smallest false discovery rate at which it is a discovery.
+    """Benjamini and Hochberg's q for every p, of any shape: the smallest false discovery rate that lets it pass.
 
     All of them are one family; NaN (not asked) stays NaN and counts for nothing. Journal of the Royal Statistical
     Society B 57, 1995.
