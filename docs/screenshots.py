@@ -57,10 +57,32 @@ def beside(row: int, dx: float = 10, dy: float = 6) -> Callable[[Any], None]:
     return act
 
 
+def suggested(page: Any) -> None:
+    """The first label that the directions panel suggests, against the rest."""
+    page.get_by_test_id("suggested").first.click()
+    page.wait_for_timeout(6000)
+
+
+def compared(page: Any) -> None:
+    """Principal components beside the model; they are made at the first ask."""
+    button = page.get_by_role("button", name="Compare with PCA")
+    if button.count():
+        button.click()
+    page.get_by_text("neighbours", exact=False).first.wait_for(timeout=240_000)
+    page.wait_for_timeout(3000)
+    hover(0.3, 0.35)(page)
+
+
 SHOTS = [
-    Shot("explorer", "digits", "pin=12", beside(40)),
+    Shot("explorer", "digits", "pin=12&show=contours", beside(40)),
     Shot("data", "wine", "filter.alcohol=13..&colour=class", hover(0.5, 0.5)),
-    Shot("factors", "digits", "pin=12&drawer=factors&show=grid"),
+    Shot("factors", "digits", "pin=12&drawer=factors", hover(0.5, 0.3)),
+    Shot("factors-table", "wine", "pin=12&drawer=factors&show=contours", hover(0.45, 0.35)),
+    Shot("generated", "digits", "show=grid"),
+    Shot("paths", "digits", "path=row:0;row:1&drawer=paths"),
+    Shot("directions", "wine", "drawer=directions", suggested),
+    Shot("compare", "digits", "pin=12&drawer=compare", compared),
+    Shot("axes", "wine", "axes=columns:alcohol,color_intensity"),
     Shot("health", "digits", "drawer=health"),
     Shot("phone", "digits", "pin=12", size=tuple(PHONE.items())),
 ]

@@ -87,3 +87,27 @@ def test_health_says_what_is_wrong_and_every_figure(walk):
     first = space.measures["measures"][0]
     assert first["name"].replace("_", " ") in text
     assert f"{first['n']:,}" in text
+
+
+def test_the_panel_is_as_high_as_its_edge_is_drawn(walk):
+    _, page = walk("table", "#drawer=health")
+    drawer = page.page.get_by_test_id("drawer")
+    grip = drawer.get_by_role("separator")
+    page.page.wait_for_timeout(500)
+    before = drawer.bounding_box()
+    x, y = before["x"] + before["width"] / 2, before["y"] + 2
+    page.page.mouse.move(x, y)
+    page.page.mouse.down()
+    page.page.mouse.move(x, y - 120, steps=4)
+    page.page.mouse.up()
+    after = drawer.bounding_box()
+    assert abs(after["height"] - before["height"] - 120) <= 3
+    grip.focus()
+    page.page.keyboard.press("ArrowDown")
+    until(lambda: abs(drawer.bounding_box()["height"] - after["height"] + 40) <= 3, "a lower panel")
+    # Never over the whole map, and back to itself.
+    for _ in range(20):
+        page.page.keyboard.press("ArrowUp")
+    assert drawer.bounding_box()["y"] > 100
+    page.page.mouse.dblclick(x, drawer.bounding_box()["y"] + 2)
+    until(lambda: abs(drawer.bounding_box()["height"] - before["height"]) <= 1, "the height of the beginning")
