@@ -26,6 +26,7 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get counted() { return explorer.filters.counted; },
     get selection() { return explorer.filters.selection ? [...explorer.filters.selection.rows] : null; },
     get filters() { return explorer.filters.active.map((c) => c.name); },
+    shows(layer: string) { return explorer.shown.has(layer); },
     get anchors() { return explorer.anchors.places; },
     get ways() {
       const { found, chosen, at, playing } = explorer.paths;
