@@ -80,7 +80,7 @@ def test_the_cursor_decodes_on_the_axes_shown(walk, modality, name):
     own = space.axes(name)
     z = own.inverse_transform([[x, y]])
     np.testing.assert_allclose(own.transform(z), [[x, y]], atol=1e-4)
-    near = space.neighbors(z=z, k=8)
+    near = space.neighbors(z=z, k=3)
     assert [n["index"] for n in detail["neighbours"]] == near.index[0].tolist()
     assert detail["hasData"] == bool(own.has_data([[x, y]])[0])
     if modality == "image":

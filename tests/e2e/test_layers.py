@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from deepspace.explore import map_field
 from tests.e2e.conftest import Page, until
 
-MAP = slice(60, 740), slice(310, 900)
+MAP = slice(60, 690), slice(310, 900)
 """Lines and columns of the screen that no panel covers."""
 
 
@@ -40,7 +40,7 @@ def toggled(page: Page, key: str, ready: str) -> np.ndarray:
 @pytest.mark.parametrize("modality", ["image", "table", "signal"])
 def test_contours_run_where_the_density_has_their_levels(walk, modality):
     space, page = walk(modality, "#show=-mask")
-    page.page.add_style_tag(content="[data-testid=regions] { display: none }")
+    page.page.add_style_tag(content="[data-testid=regions], [data-testid=axes] { display: none }")
     changed = toggled(page, "c", "layers.segments.length === 3") > 30
     field = map_field(space)
     density = field.at(world(page).reshape(-1, 2)).reshape(800, 1280)

@@ -111,7 +111,7 @@ def test_cells_lie_on_the_axes(running: Start, fitted: Callable[[str], ds.Space]
 
 def test_a_films_places_lie_on_the_axes(fitted: Callable[[str], ds.Space]) -> None:
     space = fitted("signal")
-    film = Films(Items(space)).film(1, 3, "latent:1,0")
+    film = Films(Items(space)).film(1, "row:3", "latent:1,0")
     np.testing.assert_allclose([x for x, _ in film.places], film.values, atol=1e-5)
     np.testing.assert_allclose([y for _, y in film.places], space.latents.mean[3, 0], atol=1e-5)
 

@@ -9,12 +9,18 @@ export interface Part {
   quiet?: boolean;
 }
 
-/** Changes that follow one another faster than this are one step. */
+/** Changes of the same things that follow one another faster than this are one step, as a brush over a histogram is. */
 const STEP = 500;
 
 /** As URLSearchParams writes it, but for signs that an address may hold as they are. */
 function plainly(values: URLSearchParams): string {
   return values.toString().replace(/%(3A|2C|3B|40|7C|2F)/g, (code) => decodeURIComponent(code));
+}
+
+/** Which values differ between two hashes. */
+function namesOfChange(before: string, after: string): string {
+  const [a, b] = [new URLSearchParams(before), new URLSearchParams(after)];
+  return [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name)).sort().join();
 }
 
 const hash = (): string => location.hash.replace(/^#/, "");
@@ -25,6 +31,7 @@ export class Address {
   private deepest = $state(0);
   private loud = "";
   private stepped = -Infinity;
+  private changed = "";
   private reading = 0;
 
   private readonly parts: readonly Part[];
@@ -79,8 +86,9 @@ export class Address {
       return;
     }
     const now = performance.now();
-    const step = loud !== this.loud && now - this.stepped > STEP;
-    if (loud !== this.loud) this.stepped = now;
+    const changed = namesOfChange(this.loud, loud);
+    const step = changed !== "" && (changed !== this.changed || now - this.stepped > STEP);
+    if (changed) [this.stepped, this.changed] = [now, changed];
     this.loud = loud;
     const url = text ? `#${text}` : location.pathname + location.search;
     if (step) {
