@@ -55,6 +55,10 @@ def write(path: Path, data: str | bytes) -> Path:
 
 def test_no_such_path(tmp_path: Path):
     refused(tmp_path / "nothing.csv", "there is no file or folder", "nothing.csv")
+    (tmp_path / "adult.data.gz").write_bytes(b"x")
+    refused(tmp_path / "adult.data", "did you mean 'adult.data.gz'?")
+    refused(tmp_path / "adlt.data.gz", "did you mean 'adult.data.gz'?")
+    assert "did you mean" not in refused(tmp_path / "credit.csv", "check the spelling")
 
 
 @pytest.mark.parametrize(

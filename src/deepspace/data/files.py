@@ -7,12 +7,22 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from deepspace.data.dataset import Source
 from deepspace.errors import DataError
 
-__all__ = ["check_path", "fingerprint_chunks", "fingerprint_files", "head_of", "is_gzip", "read_bytes", "source_of"]
+__all__ = [
+    "check_path",
+    "fingerprint_chunks",
+    "fingerprint_files",
+    "head_of",
+    "is_gzip",
+    "near",
+    "read_bytes",
+    "source_of",
+]
 
 # Deflate packs at most 1,030 times. Tables and pictures stay far below 200; only small files may be packed tighter.
 MAX_RATIO = 200
@@ -25,7 +35,7 @@ def check_path(source: str | os.PathLike[str]) -> Path:
     path = Path(source).expanduser()
     try:
         if not path.exists():
-            raise DataError(f"there is no file or folder '{path}'; check the spelling and where you are.")
+            raise DataError(f"there is no file or folder '{path}'; {near(path)}check the spelling and where you are.")
         if path.is_dir():
             os.listdir(path)
             return path
@@ -40,6 +50,17 @@ def check_path(source: str | os.PathLike[str]) -> Path:
     if empty:
         raise DataError(f"'{path.name}' is empty.")
     return path
+
+
+def near(path: Path) -> str:
+    """ "did you mean 'x.csv.gz'? ", where something of a like name lies beside; else nothing."""
+    try:
+        names = sorted(other.name for other in path.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    longer = [name for name in names if name.startswith(f"{path.name}.")]
+    found = longer or get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f"did you mean '{found[0]}'? " if found else ""
 
 
 def is_gzip(path: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepspace.data.files import near
 from deepspace.errors import DataError, SpaceError
 from deepspace.server.desk.examples import EXAMPLES, write_example
 from deepspace.server.desk.looking import look
@@ -270,7 +271,7 @@ class Desk:
             return write_example(rest, self.recent.file.parent / "examples")
         path = self.uploads.joinpath(*safe_parts(rest)) if kind == "upload" else self._path(text)
         if not path.exists():
-            raise DataError(f"there is no file or folder '{path}'; check the spelling.")
+            raise DataError(f"there is no file or folder '{path}'; {near(path)}check the spelling.")
         return path
 
     @property
