@@ -28,20 +28,20 @@ FRAMES = (
 _HERE = Path(__file__).parent
 
 
-class _Rows(traitlets.TraitType):  # type: ignore[misc, unused-ignore]
+class _Rows(traitlets.TraitType[Any, Any]):  # type: ignore[misc, unused-ignore]
     """Row numbers (k,) int64, ascending, or None. Takes row numbers in any order or a boolean of each row."""
 
     info_text = "row numbers, a mask of all rows, or None"
     default_value = None
     allow_none = True
 
-    def validate(self, widget: ExplorerWidget, value: Any) -> Any:
+    def validate(self, widget: Any, value: Any) -> Any:
         try:
             return widget._shared.checked(value)
         except SpaceError as error:
             raise traitlets.TraitError(str(error)) from None
 
-    def set(self, widget: ExplorerWidget, value: Any) -> None:
+    def set(self, widget: Any, value: Any) -> None:
         """As its base, but arrays are compared as a whole."""
         new = self._validate(widget, value)
         old = widget._trait_values.get(self.name)
