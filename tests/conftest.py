@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from tests.spaces import MODALITIES
 from tests.spaces import fit as fit_space
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from deepspace import Space
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# No test asserts on a clock, and an example may meet a busy machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # What tests open is nothing that the user opened.
 os.environ["DEEPSPACE_STATE"] = tempfile.mkdtemp(prefix="deepspace-state-")
