@@ -13,8 +13,10 @@ import httpx
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
+import deepspace as ds
 from deepspace.server import Session, bind, serve
 from tests.server.fakes import MODALITIES, FakeSpace, make
+from tests.spaces import fit
 
 
 class Running:
@@ -82,6 +84,19 @@ def spaces() -> Callable[[str], FakeSpace]:
     def of(modality: str) -> FakeSpace:
         if modality not in made:
             made[modality] = make(modality)
+        return made[modality]
+
+    return of
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ds.Space]:
+    """The small real space of a modality, fitted once a file; tests may leave things beside it."""
+    made: dict[str, ds.Space] = {}
+
+    def of(modality: str) -> ds.Space:
+        if modality not in made:
+            made[modality] = fit(modality, tmp_path_factory.mktemp(modality), epochs=3)
         return made[modality]
 
     return of

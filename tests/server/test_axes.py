@@ -19,22 +19,10 @@ from deepspace.server.planes import plane
 from deepspace.server.walks import Walks
 from deepspace.server.wire import AxesInfo
 from tests.server.conftest import Running, ask
-from tests.spaces import MODALITIES, fit
+from tests.spaces import MODALITIES
 
 Start = Callable[..., Running]
 OWN = "columns:petal length (cm),petal width (cm)"
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ds.Space]:
-    made: dict[str, ds.Space] = {}
-
-    def of(modality: str) -> ds.Space:
-        if modality not in made:
-            made[modality] = fit(modality, tmp_path_factory.mktemp(modality), epochs=2)
-        return made[modality]
-
-    return of
 
 
 def names(modality: str) -> list[str]:

@@ -21,18 +21,6 @@ from deepspace.training import Progress
 from tests.spaces import MODALITIES, fit, raw
 
 
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ds.Space]:
-    made: dict[str, ds.Space] = {}
-
-    def of(modality: str) -> ds.Space:
-        if modality not in made:
-            made[modality] = fit(modality, tmp_path_factory.mktemp(modality), epochs=3)
-        return made[modality]
-
-    return of
-
-
 def ended(http: httpx.Client) -> dict[str, Any]:
     """The state once nothing is under way."""
     for _ in range(1200):

@@ -12,19 +12,7 @@ import pytest
 import deepspace as ds
 from deepspace.server import Session
 from deepspace.server.films import STEPS
-from tests.spaces import MODALITIES, fit
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ds.Space]:
-    made: dict[str, ds.Space] = {}
-
-    def of(modality: str) -> ds.Space:
-        if modality not in made:
-            made[modality] = fit(modality, tmp_path_factory.mktemp(modality), epochs=3)
-        return made[modality]
-
-    return of
+from tests.spaces import MODALITIES
 
 
 def group(space: ds.Space, rows: Any, name: str = "some", columns: tuple[str, ...] = ()) -> dict[str, Any]:

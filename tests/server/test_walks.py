@@ -19,19 +19,7 @@ from deepspace.server import Session
 from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.walks import Walks
-from tests.spaces import MODALITIES, fit
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ds.Space]:
-    made: dict[str, ds.Space] = {}
-
-    def of(modality: str) -> ds.Space:
-        if modality not in made:
-            made[modality] = fit(modality, tmp_path_factory.mktemp(modality), epochs=3)
-        return made[modality]
-
-    return of
+from tests.spaces import MODALITIES
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

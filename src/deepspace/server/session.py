@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deepspace.errors import DeepspaceError
 from deepspace.metrics.comparing import check_same_rows
+from deepspace.server.listeners import Listeners
 from deepspace.server.wire import Preview, ProgressInfo, SessionInfo, frame
 from deepspace.training.events import Phase, Progress
 
@@ -62,7 +63,7 @@ class Session:
         self._stop = threading.Event()
         self._cancelled = threading.Event()
         self._read = threading.Event()
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners = Listeners()
         self._name = name
         self._phase: Phase = "ready" if space is not None else "loading"
         self._modality = space.schema.modality if space is not None else None
@@ -116,14 +117,7 @@ class Session:
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls ``listener`` (from any thread) whenever something changed; the answer ends that."""
-        with self._lock:
-            self._listeners.add(listener)
-
-        def forget() -> None:
-            with self._lock:
-                self._listeners.discard(listener)
-
-        return forget
+        return self._listeners.listen(listener)
 
     # Changing
 
@@ -254,7 +248,4 @@ class Session:
             self._read.set()
 
     def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener()
+        self._listeners.tell()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
+from deepspace.server.listeners import Listeners
 from deepspace.server.wire.shared import SharedInfo
 
 __all__ = ["Rows", "Shared"]
@@ -26,7 +27,7 @@ class Shared:
         self._selection: Rows | None = None
         self._pinned: int | None = None
         self._serial = 0
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners = Listeners()
 
     @property
     def selection(self) -> Rows | None:
@@ -92,20 +93,10 @@ class Shared:
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Calls ``listener`` (from any thread) whenever something changed; the answer ends that."""
-        with self._lock:
-            self._listeners.add(listener)
-
-        def forget() -> None:
-            with self._lock:
-                self._listeners.discard(listener)
-
-        return forget
+        return self._listeners.listen(listener)
 
     def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener()
+        self._listeners.tell()
 
 
 def same(a: Rows | None, b: Rows | None) -> bool:

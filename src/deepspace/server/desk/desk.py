@@ -15,6 +15,7 @@ from deepspace.server.desk.looking import look
 from deepspace.server.desk.orders import Order, Partial, discard, partials
 from deepspace.server.desk.recent import Recent
 from deepspace.server.desk.uploads import FOLDER, room, safe_parts
+from deepspace.server.listeners import Listeners
 from deepspace.server.version import version
 from deepspace.server.wire import SessionInfo
 from deepspace.server.wire.desk import (
@@ -65,7 +66,7 @@ class Desk:
         self._open, self._fit, self._output_of = open_space, fit, output_of
         self._lock = threading.Lock()
         self._changing = threading.RLock()
-        self._listeners: set[Callable[[], None]] = set()
+        self._listeners = Listeners()
         self._session: Session | None = None
         self._forget: Callable[[], None] = lambda: None
         self._serial = 0
@@ -113,14 +114,7 @@ class Desk:
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """As ``Session.listen``, across sessions."""
-        with self._lock:
-            self._listeners.add(listener)
-
-        def forget() -> None:
-            with self._lock:
-                self._listeners.discard(listener)
-
-        return forget
+        return self._listeners.listen(listener)
 
     def stop(self) -> None:
         session = self.session
@@ -225,10 +219,7 @@ class Desk:
         self._tell()
 
     def _tell(self) -> None:
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener()
+        self._listeners.tell()
 
     # What the start page shows
 
