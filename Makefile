@@ -5,6 +5,7 @@
 #   make page    build the explorer          make bench  benchmarks against peers  make docs   generated documentation
 #   make wire    the page's types from the server's            make screenshots   the pictures in docs/images
 #   make quick   the Python tests without the slow and the browser ones            make clean  remove all of it
+#   make bench-quality   how good each model family is, beside published figures
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -21,10 +22,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 # Extra words for the command behind a target: make demo ARGS="--no-browser --port 8123", make test ARGS="-k map"
 ARGS ?=
 
-.PHONY: help setup demo test quick lint types wire page page-check bench docs screenshots chromium clean
+.PHONY: help setup demo test quick lint types wire page page-check bench bench-quality docs screenshots chromium clean
 
 help:
-	@sed -n '3,8s/^# \{0,3\}//p' Makefile
+	@sed -n '3,9s/^# \{0,3\}//p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -41,8 +42,14 @@ demo: setup page
 		else data="demo/digits.npz --output demo/digits.space"; fi; \
 		set -x; $(BIN)/deepspace explore $$data $(ARGS)
 
+# The browser tests mostly wait, so they run beside the others; what they say is shown when both are done. Where ARGS
+# picks no test of one half, that half is content (5).
 test: lint types page page-check chromium
-	$(BIN)/python -m pytest -m "" $(ARGS)
+	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
+	$(BIN)/python -m pytest -m e2e -p no:cacheprovider $(ARGS) > $$log 2>&1 & browsers=$$!; \
+	status=0; $(BIN)/python -m pytest -m "not e2e" $(ARGS) || status=$$?; [ $$status != 5 ] || status=0; \
+	seen=0; wait $$browsers || seen=$$?; [ $$seen != 5 ] || seen=0; \
+	cat $$log; exit $$((status ? status : seen))
 
 quick: setup
 	$(BIN)/python -m pytest -m "not slow and not e2e" $(ARGS)
@@ -64,6 +71,11 @@ page-check: setup
 # Peers are installed beside the project, never into it. Their environment reads the project's packages through a .pth
 # file, and --no-deps keeps it from bringing a torch of its own.
 BENCH := benchmarks/.venv
+
+# Quality: each figure beside the published one, over three seeds. Hours; SCRIPTS picks some, ARGS="--quick" tries them out.
+bench-quality: $(BENCH)/.installed
+	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/quality/[a-z]*.py))); do \
+		echo "== $$script"; PYTHONPATH=benchmarks $(BENCH)/bin/python $$script $(ARGS); done
 
 bench: $(BENCH)/.installed
 	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \

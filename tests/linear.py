@@ -64,6 +64,10 @@ class LinearModel(LatentModel):
         kl = 0.5 * (posterior.mean**2 + variance - 1 - variance.log())
         return Terms(-0.5 * squares / self.noise**2 - constant, kl)
 
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        constant = x.shape[1] * (math.log(self.noise) + 0.5 * math.log(2 * math.pi))
+        return -0.5 * ((x - self.decode(z)) ** 2).sum(1) / self.noise**2 - constant
+
     def config_json(self) -> dict[str, Any]:
         return {"family": "linear"}
 
@@ -134,6 +138,10 @@ class LinearSpace:
     def encode(self, x: Any) -> np.ndarray:
         with torch.no_grad():
             return self.model.encode(torch.from_numpy(self.schema.encode(x))).mean.numpy()
+
+    def sample_prior(self, n: int, seed: int = 0) -> np.ndarray:
+        with torch.no_grad():
+            return self.model.sample_prior(n, torch.Generator().manual_seed(seed)).numpy()
 
     def decode_encoded(self, z: Any) -> np.ndarray:
         with torch.no_grad():

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
     from deepspace.metrics import Comparison, Measures, WorstRows
-    from deepspace.models import PCA, VAE, LatentModel
+    from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
@@ -202,7 +202,7 @@ def compare(a: Space, b: Space, *, k: int = 10) -> Comparison:
 def fit(
     source: Any,
     *,
-    model: VAE | PCA | None = None,
+    model: Config | None = None,
     path: str | Path | None = None,
     target: str | None = None,
     include_target: bool = False,
@@ -275,7 +275,7 @@ class _Fit:
         work: Work,
         source: Any,
         reading: Mapping[str, Any],
-        config: VAE | PCA | None,
+        config: Config | None,
         training: TrainConfig | None,
         on_epoch: Callable[[LatentModel, int], None] | None,
         on_dataset: Callable[[Dataset], None] | None,
@@ -297,11 +297,7 @@ class _Fit:
         check_room(work.target, dataset.array.nbytes)
         if on_dataset is not None:
             on_dataset(dataset)
-        chosen = (
-            choose(dataset.schema, dataset.array, config)
-            if config is not None
-            else choose(dataset.schema, dataset.array)
-        )
+        chosen = choose(dataset.schema, dataset.array, config)
         self.tell("loading", 1.0, chosen.reason)
         model = build_model(chosen, dataset.schema, seed=self.seed)
         settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)

@@ -12,7 +12,7 @@ from sklearn import decomposition
 from deepspace.errors import ModelError
 from deepspace.models import PCA, Layout, build, choose, from_json
 from deepspace.models.coordinates import MOST_CATEGORIES
-from deepspace.models.pca import PCAModel
+from deepspace.models.families.pca import PCAModel
 from deepspace.training import TrainConfig, train
 from tests.space import made
 
@@ -204,7 +204,7 @@ def test_the_number_of_components_is_chosen_as_for_other_models() -> None:
     dataset = made.dataset("vector")
     chosen = choose(dataset.schema, dataset.array, PCA())
     assert chosen.latent_dim == choose(dataset.schema, dataset.array).latent_dim
-    assert "components" in chosen.reason
+    assert chosen.reason == "6 latent dimensions suit 160 vectors."
     assert choose(dataset.schema, dataset.array, PCA(latent_dim=2)).latent_dim == 2
 
 

@@ -10,7 +10,7 @@ import torch
 
 from deepspace.errors import ModelError
 from deepspace.models import VAE, LatentModel, Layout, build, choose, from_json
-from deepspace.models.vae import VAEModel
+from deepspace.models.families.vae import VAEModel
 
 TABLE = Layout(
     "table",

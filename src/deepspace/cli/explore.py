@@ -37,6 +37,8 @@ def explore(
     max_seconds: o.MaxSeconds = None,
     threads: o.Threads = None,
     overwrite: o.Overwrite = False,
+    model: o.Model = None,
+    settings: o.Settings = None,
     beside: Annotated[
         Path | None,
         typer.Option("--beside", metavar="SPACE", help="A space of the same rows to compare with, instead of PCA."),
@@ -55,7 +57,9 @@ def explore(
         if host not in _LOOPBACK:
             raise ServerError("the start page can read and write your files, so it is served to this machine alone; "
                               "name a space or data to share, or leave --host out.")  # fmt: skip
-        if (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size) != (None,) * 9:
+        if (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size, model) != (
+            None,
+        ) * 10:
             raise ServerError("these options need DATA to fit or a SPACE; without it the page asks for everything.")
         walk_desk(desk(Path.cwd()), port=port, open_browser=not no_browser)
         return
@@ -66,7 +70,7 @@ def explore(
     else:
         chosen = FitOptions(
             source, suffixed(output or default_output(source)), target, include_target, schema, modality, image_size,
-            seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite,
+            seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()),
         )  # fmt: skip
         session = fit_session(chosen, named=output is not None)
     if host not in _LOOPBACK:

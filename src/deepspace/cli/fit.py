@@ -24,6 +24,8 @@ def fit(
     max_seconds: o.MaxSeconds = None,
     threads: o.Threads = None,
     overwrite: o.Overwrite = False,
+    model: o.Model = None,
+    settings: o.Settings = None,
 ) -> None:
     """Fit a space to DATA and save it.
 
@@ -35,7 +37,7 @@ def fit(
 
     chosen = FitOptions(
         data, suffixed(output or default_output(data)), target, include_target, schema, modality, image_size, seed,
-        epochs, latent_dim, batch_size, max_seconds, threads, overwrite,
+        epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()),
     )  # fmt: skip
     chosen.check_output()
     try:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepspace.cli.terminal import print_schema, say, say_all
-from deepspace.errors import SpaceError
+from deepspace.errors import ModelError, SpaceError
 
 if TYPE_CHECKING:
     from deepspace.api import Space
     from deepspace.data import Dataset
-    from deepspace.models import VAE, LatentModel
+    from deepspace.models import Config, LatentModel
     from deepspace.server.desk.orders import Order
     from deepspace.training import Progress, TrainConfig
 
@@ -62,6 +62,8 @@ class FitOptions:
     max_seconds: float | None = None
     threads: int | None = None
     overwrite: bool = False
+    model: str | None = None
+    settings: Sequence[str] = ()
 
     @classmethod
     def of(cls, order: Order) -> FitOptions:
@@ -100,13 +102,16 @@ class FitOptions:
             "image_size": self.image_size,
         }
 
-    def _model(self) -> VAE | None:
+    def _model(self) -> Config | None:
         """None unless something was asked for: data that cannot be used is refused before torch is imported."""
-        if self.latent_dim is None:
+        if self.latent_dim is None and self.model is None and not self.settings:
             return None
-        from deepspace.models import VAE
+        from deepspace.models import configure
 
-        return VAE(latent_dim=self.latent_dim)
+        settings = dict(_setting(text) for text in self.settings)
+        if self.latent_dim is not None:
+            settings["latent_dim"] = self.latent_dim
+        return configure(self.model or "vae", settings)
 
     def _training(self) -> TrainConfig | None:
         chosen: dict[str, Any] = {
@@ -158,6 +163,23 @@ class FitOptions:
         )
         Recent().remember(space)
         return space
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as YAML reads it: a number, a word, true, [512, 256]."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    try:
+        return _named(name, equals), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ModelError(f"cannot read the setting {text!r}: {value!r} is not a value.") from error
+
+
+def _named(name: str, equals: str) -> str:
+    if not equals or not name.strip():
+        raise ModelError(f"cannot read the setting {name!r}: write NAME=VALUE, for example beta=4.")
+    return name.strip()
 
 
 def show(dataset: Dataset) -> None:

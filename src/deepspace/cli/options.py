@@ -16,10 +16,12 @@ __all__ = [
     "LatentDim",
     "MaxSeconds",
     "Modality",
+    "Model",
     "Output",
     "Overwrite",
     "SchemaFile",
     "Seed",
+    "Settings",
     "SpaceFolder",
     "Target",
     "Threads",
@@ -56,4 +58,12 @@ MaxSeconds = Annotated[
 ]
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, help="Processor threads; chosen by a trial if left out.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="FAMILY", help="vae, pca, ...: what is learned; chosen from the data if left out."),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of the model, such as beta=4; may be repeated."),
 ]

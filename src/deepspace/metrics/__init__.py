@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 registry = Registry()
-# One line a metric, in the order they are shown.
+# One line a metric, in the order they are shown; slow=True for what a fit should not wait for.
 registry.register("elbo", elbo)
 registry.register("reconstruction", reconstruction)
 registry.register("units", units)
@@ -79,6 +79,6 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
 
 
 def record(space: BaseSpace) -> dict[str, Any]:
-    """What is stored with a new space: its measures, and what is wrong with it."""
-    measures = measure(space)
+    """What is stored with a new space: its measures but for the slow ones, and what is wrong with it."""
+    measures = measure(space, [name for name in registry.metrics if name not in registry.slow])
     return {"measures": measures.to_json(), "skipped": dict(measures.skipped), "health": health(space, measures)}

@@ -114,12 +114,16 @@ cannot."""
 
 @dataclass(frozen=True)
 class Registry:
-    """The metrics by name, in the order they are taken and shown."""
+    """The metrics by name, in the order they are taken and shown. ``slow``: those that take over a second or two on
+    50,000 rows; they are left out when a space is built, and taken when somebody measures it."""
 
     metrics: dict[str, Metric] = field(default_factory=dict)
+    slow: set[str] = field(default_factory=set)
 
-    def register(self, name: str, metric: Metric) -> None:
+    def register(self, name: str, metric: Metric, *, slow: bool = False) -> None:
         """Add a metric. Raises ValueError when the name is taken."""
         if name in self.metrics:
             raise ValueError(f"a metric called {name!r} is registered already")
         self.metrics[name] = metric
+        if slow:
+            self.slow.add(name)

@@ -1,7 +1,7 @@
 """Whether the rows fill the prior: holes, where samples of the prior meet no data, and how the two differ.
 
 The aggregate posterior q(z) = mean_i q(z | x_i) is what the data looks like in the latent space; the prior
-p(z) = N(0, I) is what ``sample`` draws from. Where p has mass and q has none, a sample decodes to what no row is like.
+p(z) is what ``sample`` draws from. Where p has mass and q has none, a sample decodes to what no row is like.
 Makhzani 2015, arXiv:1511.05644; Rosca 2018, arXiv:1802.06847.
 """
 
@@ -42,7 +42,7 @@ def holes(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[Measure, .
     own = np.asarray(space.density(_posterior_draws(space, held.training, rng)), np.float64)
     limit = float(np.quantile(own[np.isfinite(own)], EMPTIEST)) if np.isfinite(own).any() else -np.inf
     note = f"emptier than {100 * (1 - EMPTIEST):.0f} % of the draws of {min(DRAWS, len(held.training)):,} training rows"
-    prior = rng.standard_normal((DRAWS, space.latent_dim)).astype(np.float32)
+    prior = space.sample_prior(DRAWS, seed)
     measures = [_share("", "share of prior samples", space, prior, limit, note)]
     if not held.seen:
         measures.append(
@@ -71,7 +71,7 @@ def prior_mismatch(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[M
     rng = np.random.default_rng(seed)
     rows = held.rows if held.seen else np.concatenate([held.rows, held.training])
     drawn = _posterior_draws(space, rows, rng).astype(np.float64)
-    coefficient, interval, p = energy(drawn, rng.standard_normal(drawn.shape), rng)
+    coefficient, interval, p = energy(drawn, space.sample_prior(len(drawn), seed).astype(np.float64), rng)
     found = [
         Measure(
             "prior_energy", coefficient, n=len(drawn), unit="0 alike, 1 apart", better="lower", interval=interval,

@@ -5,20 +5,25 @@ from __future__ import annotations
 from deepspace.models import families, likelihoods
 from deepspace.models.base import ClosedForm, LatentModel, Posterior, Terms
 from deepspace.models.choose import choose
-from deepspace.models.config import PCA, VAE
-from deepspace.models.families import build, from_json
+from deepspace.models.config import Config, Networked
+from deepspace.models.families import build, configure, from_json
+from deepspace.models.families.pca import PCA
+from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
     "PCA",
     "VAE",
     "ClosedForm",
+    "Config",
     "LatentModel",
     "Layout",
+    "Networked",
     "Posterior",
     "Terms",
     "build",
     "choose",
+    "configure",
     "families",
     "from_json",
     "likelihoods",

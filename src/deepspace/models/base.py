@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from deepspace.errors import ModelError
 
 __all__ = ["Blocks", "ClosedForm", "LatentModel", "Posterior", "Terms"]
 
@@ -36,6 +39,11 @@ class LatentModel(nn.Module, ABC):
 
     latent_dim: int
     beta: float = 1.0
+    best_by_loss: bool = True
+    """Whether a smaller held-out loss means better weights. Where the loss is a game between networks it does not:
+    training then keeps its last weights and never stops early."""
+    adam: tuple[float, float] = (0.9, 0.99)
+    """Decay of the optimizer's averages of the gradient and of its square."""
 
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
@@ -60,6 +68,19 @@ class LatentModel(nn.Module, ABC):
     @abstractmethod
     def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
         """One-sample ELBO terms of each row, with z ~ q(z|x) reparameterised; the one function training calls."""
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """(B, *shape), (B, D) -> (B,): log p(x|z) in nats, observed values only. ModelError where there is none."""
+        raise ModelError(f"A {type(self).__name__} has no likelihood.")
+
+    def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """(n, D): latents to draw new rows from."""
+        device = next((p.device for p in self.parameters()), torch.device("cpu"))
+        return torch.randn(n, self.latent_dim, generator=generator, device=device)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """(B, D) -> (B,): log p(z) in nats, the density that ``sample_prior`` draws from."""
+        return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         """What training minimises, a scalar in nats per row, with the terms it came from.

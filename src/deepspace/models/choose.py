@@ -3,36 +3,53 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from deepspace.data.schema import Schema
-from deepspace.models.config import PCA, VAE
+from deepspace.errors import ModelError
+from deepspace.models.config import Config, Networked
+from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = ["choose"]
 
 _LOOK = 2000  # rows that are looked at, spread evenly
 
-
-@overload
-def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | None = None) -> VAE: ...
+C = TypeVar("C", bound=Config)
 
 
 @overload
-def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: PCA) -> PCA: ...
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: None = None) -> VAE: ...
 
 
-def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | PCA | None = None) -> VAE | PCA:
-    """``config`` with every None filled in from the data, and ``reason`` saying why. Looks at 2,000 rows."""
+@overload
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: C) -> C: ...
+
+
+def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: Config | None = None) -> Config:
+    """``config`` with every None filled in from the data, and ``reason`` saying why. Looks at 2,000 rows.
+
+    Raises ModelError where the family is not for data of this modality.
+    """
     config = config or VAE()
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
-    if isinstance(config, PCA):
-        return config if config.latent_dim is not None else _components(layout, array, config)
+    if layout.modality not in config.modalities:
+        raise ModelError(
+            f"A {type(config).__name__} is for {' and '.join(config.modalities)} data, "
+            f"this is {layout.modality} data; a VAE fits any."
+        )
     if config.complete:
         return config
+    if isinstance(config, Networked):
+        return _networked(layout, array, config)
+    dim, why = _latent_dim(layout, array[:1], len(array))
+    return replace(config, latent_dim=dim, reason=_sentence([why]))
+
+
+def _networked(layout: Layout, array: npt.NDArray[Any], config: Networked) -> Networked:
     rows = np.asarray(array[:: max(1, len(array) // _LOOK)][:_LOOK])
     likelihood, why_likelihood = _likelihood(layout, rows)
     network, why_network = _network(layout, config)
@@ -54,11 +71,6 @@ def choose(schema: Schema | Layout, array: npt.NDArray[Any], config: VAE | PCA |
         linear=config.linear if config.linear is not None else _linear(layout, network, len(array)),
         reason=_sentence(reasons),
     )
-
-
-def _components(layout: Layout, array: npt.NDArray[Any], config: PCA) -> PCA:
-    dim, why = _latent_dim(layout, array[:1], len(array))
-    return replace(config, latent_dim=dim, reason=_sentence([why.replace("latent dimensions", "components")]))
 
 
 def _sentence(parts: list[str]) -> str:
@@ -85,7 +97,7 @@ def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
     return "gaussian", "the pixels are grey levels or colours, so the likelihood is Gaussian with a learned scale"
 
 
-def _network(layout: Layout, config: VAE) -> tuple[Literal["mlp", "conv"], str]:
+def _network(layout: Layout, config: Networked) -> tuple[Literal["mlp", "conv"], str]:
     if config.network != "auto":
         return config.network, ""
     if layout.modality in ("table", "vector"):

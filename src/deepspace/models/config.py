@@ -1,22 +1,66 @@
-"""What a user can say about a model; whatever is None is chosen from the data."""
+"""What the settings of every model have in common; whatever is None is chosen from the data."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from deepspace.errors import ModelError
+from deepspace.models.layout import MODALITIES
 
-__all__ = ["PCA", "VAE", "Network"]
+__all__ = ["Config", "Network", "Networked"]
 
 Network = Literal["auto", "mlp", "conv"]
 
 
-@dataclass(frozen=True)
-class VAE:
-    """A variational autoencoder with a standard normal prior (Kingma & Welling 2014, arXiv:1312.6114).
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a user can say about a model. A family's own settings are a subclass, in the family's file.
 
     latent_dim: number of latent dimensions D.
+    reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
+    """
+
+    latent_dim: int | None = None
+    reason: str = field(default="", compare=False)
+
+    family: ClassVar[str]
+    modalities: ClassVar[tuple[str, ...]] = MODALITIES
+
+    def __post_init__(self) -> None:
+        if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:
+            self._refuse("latent_dim", "must be from 1 to 4096", "2 to 64 suits most data")
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to choose."""
+        return self.latent_dim is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, read back by ``from_json``."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, obj: dict[str, Any]) -> Self:
+        """The config that ``to_json`` wrote."""
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in obj.items()}
+        return cls(**given)
+
+    @classmethod
+    def settings(cls) -> dict[str, Any]:
+        """The names that a user can set, with their defaults."""
+        return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.name != "reason"}
+
+    def _refuse(self, name: str, rule: str, advice: str = "") -> None:
+        """Raise ModelError for a value that breaks a rule."""
+        tail = f"; {advice}." if advice else "."
+        raise ModelError(f"{type(self).__name__} {name} {rule}, got {getattr(self, name)!r}{tail}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networked(Config):
+    """A model made of an encoder network, a decoder network and a likelihood.
+
     hidden: widths of the hidden layers, from the data inwards: units for "mlp", channels a level for "conv".
     network: "mlp", "conv" (images and signals), or "auto".
     likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
@@ -24,77 +68,26 @@ class VAE:
         by heart.
     linear: whether a linear path that starts at principal components runs beside the networks (not for tables); few
         rows are learnt much better with it.
-    beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
-    reason: why ``deepspace.models.choose`` filled the rest in as it did, in one sentence; no part of equality.
     """
 
-    latent_dim: int | None = None
     hidden: tuple[int, ...] | None = None
     network: Network = "auto"
     likelihood: str | None = None
     dropout: float | None = None
     linear: bool | None = None
-    beta: float = 1.0
-    reason: str = field(default="", compare=False)
-
-    family = "vae"
 
     def __post_init__(self) -> None:
-        if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:
-            raise ModelError(f"VAE latent_dim must be from 1 to 4096, got {self.latent_dim}; 2 to 64 suits most data.")
+        super().__post_init__()
         if self.network not in get_args(Network):
-            raise ModelError(f"VAE network must be one of {', '.join(get_args(Network))}, got {self.network!r}.")
+            self._refuse("network", f"must be one of {', '.join(get_args(Network))}")
         if self.hidden is not None:
             object.__setattr__(self, "hidden", tuple(int(h) for h in self.hidden))
             if any(h < 1 for h in self.hidden or ()):
-                raise ModelError(f"VAE hidden must hold widths of at least 1, got {self.hidden}.")
+                self._refuse("hidden", "must hold widths of at least 1")
         if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise ModelError(f"VAE dropout must be a share from 0 to below 1, got {self.dropout}.")
-        if not 0 <= self.beta < float("inf"):
-            raise ModelError(f"VAE beta must be a finite number of at least 0, got {self.beta}.")
+            self._refuse("dropout", "must be a share from 0 to below 1")
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to choose."""
         chosen = (self.latent_dim, self.hidden, self.likelihood, self.dropout, self.linear)
         return None not in chosen and self.network != "auto"
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, read back by ``VAE.from_json``."""
-        return {**asdict(self), "hidden": None if self.hidden is None else list(self.hidden)}
-
-    @classmethod
-    def from_json(cls, obj: dict[str, Any]) -> VAE:
-        """The config that ``to_json`` wrote."""
-        hidden = obj.get("hidden")
-        return cls(**{**obj, "hidden": None if hidden is None else tuple(hidden)})
-
-
-@dataclass(frozen=True)
-class PCA:
-    """Principal components: the linear model that rebuilds the rows with the least squared error (Pearson 1901).
-
-    Tables are brought to numbers first (factor analysis of mixed data, Pages 2004): see
-    ``deepspace.models.coordinates``. Nothing is trained; the answer is exact.
-
-    latent_dim: number of components D.
-    reason: why ``deepspace.models.choose`` filled it in as it did; no part of equality.
-    """
-
-    latent_dim: int | None = None
-    reason: str = field(default="", compare=False)
-
-    family = "pca"
-
-    def __post_init__(self) -> None:
-        if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:
-            raise ModelError(f"PCA latent_dim must be from 1 to 4096, got {self.latent_dim}; 2 to 64 suits most data.")
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, read back by ``PCA.from_json``."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, obj: dict[str, Any]) -> PCA:
-        """The config that ``to_json`` wrote."""
-        return cls(**obj)

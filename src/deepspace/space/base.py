@@ -219,7 +219,7 @@ class BaseSpace:
         return self.decode(self.encode(x))
 
     def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
-        """n new rows in the user's own units, from z ~ N(0, I).
+        """n new rows in the user's own units, from z drawn from the model's prior.
 
         With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
         of ages or the most frequent category would be the same in every row; the rest are means.
@@ -229,7 +229,8 @@ class BaseSpace:
         if n < 0:
             raise SpaceError(f"cannot sample from '{self.name}': n is {n}, it must be 0 or more")
         generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(n, self.latent_dim, generator=generator)
+        with torch.inference_mode():
+            z = self.model.sample_prior(n, generator)
         if not (self.schema.modality == "table" if noise is None else noise):
             return self.decode(z.numpy())
         rows = batch_rows(self.schema.shape)
@@ -238,6 +239,14 @@ class BaseSpace:
             for start in range(0, n, rows):
                 result[start : start + rows] = self.model.draw(z[start : start + rows], generator).float().numpy()
         return self.schema.decode(result)
+
+    def sample_prior(self, n: int, seed: int = 0) -> Float:
+        """(n, D): latents drawn from the model's prior, those that ``sample`` decodes."""
+        import torch
+
+        with torch.inference_mode():
+            z = self.model.sample_prior(n, torch.Generator().manual_seed(seed))
+        return np.asarray(z.numpy(), np.float32)
 
     # Where things are
 

@@ -22,12 +22,14 @@ _MEANS = 2000
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Means over rows, in nats. kl_per_dimension: one figure a latent dimension; they sum to ``kl``."""
+    """Means over rows, in nats. kl_per_dimension: one figure a latent dimension; they sum to ``kl``. score: minus the
+    training loss, the higher the better; it is the ELBO where that is what is trained towards."""
 
     reconstruction: float
     kl: float
     kl_per_dimension: list[float]
     active_units: int
+    score: float
 
     @property
     def elbo(self) -> float:
@@ -53,16 +55,20 @@ def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int =
     generator = torch.Generator(device).manual_seed(seed)
     reconstruction = torch.zeros((), dtype=torch.float64, device=device)
     kl = torch.zeros(model.latent_dim, dtype=torch.float64, device=device)
+    score = torch.zeros((), dtype=torch.float64, device=device)
     means: list[Tensor] = []
     for part in _parts(x, device):
-        terms = model.terms(part, generator)
+        loss, terms = model.loss(part, 1.0, generator)
+        score -= loss.double() * len(part)
         reconstruction += terms.reconstruction.double().sum()
         kl += terms.kl.double().sum(0)
         if sum(len(m) for m in means) < _MEANS:  # the variance of a mean needs no more
             means.append(model.encode(part).mean)
     model.train(training)
     each = (kl / len(x)).tolist()
-    return Evaluation(float(reconstruction / len(x)), sum(each), each, active_units(torch.cat(means)))
+    return Evaluation(
+        float(reconstruction / len(x)), sum(each), each, active_units(torch.cat(means)), float(score / len(x))
+    )
 
 
 @torch.no_grad()

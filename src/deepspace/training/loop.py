@@ -191,7 +191,7 @@ class _Run:
         ]
         self.names = [names[id(p)] for group in groups for p in group["params"]]  # type: ignore[attr-defined]
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=(0.9, 0.99), fused=fused)
+        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=self.model.adam, fused=fused)
 
     def _precision(self) -> str:
         if self.config.precision != "auto":
@@ -366,9 +366,8 @@ class _Run:
                 "seconds": self._seconds(),
             }
         )
-        # What is trained towards: for beta = 1 the ELBO.
-        score = judged.reconstruction - self.model.beta * judged.kl
-        if score > state.best or state.best_epoch == 0:
+        score = judged.score
+        if score > state.best or state.best_epoch == 0 or not self.model.best_by_loss:
             state.best, state.best_epoch, state.waited = max(score, -math.inf), epoch + 1, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         elif plan.validation_rows and plan.warm(state.step - 1):

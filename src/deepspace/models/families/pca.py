@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,16 +11,29 @@ from torch import Tensor, nn
 
 from deepspace.errors import ModelError
 from deepspace.models.base import Blocks, ClosedForm, Posterior, Terms
-from deepspace.models.config import PCA
+from deepspace.models.config import Config
 from deepspace.models.coordinates import Coordinates
 from deepspace.models.layout import Layout
 
-__all__ = ["PCAModel"]
+__all__ = ["PCA", "PCAModel"]
 
 _WIDE = 3072  # coordinates; beyond, the rows are decomposed instead of the covariance, and no more of them than this
 _WORK = 4e11  # multiplications in the covariance: some ten seconds on two cores
 _DOUBLE = 4e10  # up to here they are done in double
 _NOISE = 1e-3  # the least noise, as a share of the first component's deviation: a posterior needs a width
+
+
+@dataclass(frozen=True, kw_only=True)
+class PCA(Config):
+    """Principal components: the linear model that rebuilds the rows with the least squared error (Pearson 1901).
+
+    Tables are brought to numbers first (factor analysis of mixed data, Pages 2004): see
+    ``deepspace.models.coordinates``. Nothing is trained; the answer is exact.
+
+    latent_dim: number of components D.
+    """
+
+    family = "pca"
 
 
 class PCAModel(ClosedForm):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -10,24 +10,24 @@ import torch
 from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
-from deepspace.models.config import PCA, VAE
+from deepspace.models.config import Config
+from deepspace.models.families.pca import PCA, PCAModel
+from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
-from deepspace.models.pca import PCAModel
-from deepspace.models.vae import VAEModel
 
-__all__ = ["REGISTRY", "Family", "build", "from_json"]
+__all__ = ["REGISTRY", "Family", "build", "configure", "from_json"]
 
 
 class Family(NamedTuple):
-    """How a family reads its config from JSON and makes a model from config and layout."""
+    """A family's settings, and how it makes a model of them and a layout."""
 
-    read: Callable[[dict[str, Any]], Any]
+    config: type[Config]
     make: Callable[[Any, Layout], LatentModel]
 
 
 REGISTRY: dict[str, Family] = {
-    "vae": Family(VAE.from_json, VAEModel),
-    "pca": Family(PCA.from_json, PCAModel),
+    "vae": Family(VAE, VAEModel),
+    "pca": Family(PCA, PCAModel),
 }
 
 
@@ -37,7 +37,22 @@ def _family(name: object) -> Family:
     return REGISTRY[str(name)]
 
 
-def build(config: VAE | PCA, schema: Schema | Layout, *, seed: int = 0) -> LatentModel:
+def configure(name: str, settings: Mapping[str, Any]) -> Config:
+    """The config of a family by its name, with some settings. Raises ModelError for a name that is not there."""
+    config = _family(name).config
+    for setting in settings:
+        if setting not in config.settings():
+            raise ModelError(
+                f"A {config.__name__} has no setting {setting!r}; it has {', '.join(sorted(config.settings()))}."
+            )
+    try:
+        return config.from_json(dict(settings))
+    except (TypeError, ValueError) as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+        raise ModelError(f"Cannot make a {config.__name__} of {given}: {error}.") from error
+
+
+def build(config: Config, schema: Schema | Layout, *, seed: int = 0) -> LatentModel:
     """An untrained model; same config, layout and seed, same weights. The global random state is left alone."""
     layout = schema if isinstance(schema, Layout) else Layout.of(schema)
     with torch.random.fork_rng(devices=[]):
@@ -49,7 +64,7 @@ def from_json(obj: dict[str, Any]) -> LatentModel:
     """A model of the architecture that ``config_json`` described; its weights are to be loaded."""
     try:
         family = _family(obj["family"])
-        config, layout = family.read(obj["config"]), Layout.from_json(obj["layout"])
+        config, layout = family.config.from_json(obj["config"]), Layout.from_json(obj["layout"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"Cannot read a model description: {error!r}; it was written by another version or damaged."

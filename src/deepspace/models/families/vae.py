@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,13 +11,30 @@ from torch import Tensor, nn
 from deepspace.errors import ModelError
 from deepspace.models import likelihoods, networks
 from deepspace.models.base import LatentModel, Posterior, Terms
-from deepspace.models.config import VAE
+from deepspace.models.config import Networked
 from deepspace.models.layout import Layout
 
-__all__ = ["VAEModel"]
+__all__ = ["VAE", "VAEModel"]
 
 # A log-variance outside is a posterior that has already gone wrong; clamped, it cannot become NaN (scvi-tools#873).
 _LOG_VARIANCE = (-30.0, 20.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VAE(Networked):
+    """A variational autoencoder with a standard normal prior (Kingma & Welling 2014, arXiv:1312.6114).
+
+    beta: weight of the KL in the training loss (Higgins 2017); the ELBO that is reported always has weight 1.
+    """
+
+    beta: float = 1.0
+
+    family = "vae"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.beta < float("inf"):
+            self._refuse("beta", "must be a finite number of at least 0")
 
 
 class VAEModel(LatentModel):
