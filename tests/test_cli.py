@@ -245,6 +245,11 @@ def test_measure_layers_verify_and_report(cli: Cli, fitted: Path, tmp_path: Path
     twin = fitted.with_name("iris.pca.space")
     assert "equally well" in cli("compare", twin, twin).stdout
     assert "principal components itself" in refusal(cli("compare", twin))
+    families = cli("compare", fitted, "--with", "pca")
+    assert "iris.pca" in families.stdout
+    assert "training minutes" in families.stdout
+    assert "reconstruction_error" in families.stdout
+    assert "No model family is called 'umap'" in refusal(cli("compare", fitted, "--with", "umap"))
     layers = cli("layers", fitted)
     assert "encoder" in layers.stdout
     assert "decoder" in layers.stdout

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures, WorstRows
+    from deepspace.metrics import Comparison, Measures, SideBySide, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
@@ -108,14 +108,19 @@ class Space(BaseSpace):
 
         return measure(self, names)
 
-    def twin(self, *, on_progress: Callable[[Progress], None] | None = None) -> Space:
-        """Principal components of the same training rows at the same number of dimensions, as a space.
-
-        Made at the first ask and kept beside this space as ``NAME.pca.space``.
+    def twin(self, model: str | Config = "pca", *, on_progress: Callable[[Progress], None] | None = None) -> Space:
+        """Another model of the same training rows at the same number of dimensions, as a space: principal components,
+        or the family or config that is named. Made at the first ask and kept beside this one as ``NAME.FAMILY.space``.
         """
         from deepspace.metrics import record, twin
 
-        return twin(self, measure=record, on_progress=on_progress)
+        return twin(self, model, measure=record, on_progress=on_progress)
+
+    def side_by_side(self, *others: Space | str | Config) -> SideBySide:
+        """Every measure of this space beside those of others of the same rows: spaces, or models to make twins of."""
+        from deepspace.metrics import side_by_side
+
+        return side_by_side(self, *(o if isinstance(o, BaseSpace) else self.twin(o) for o in others))
 
     def compare(self, other: Space | None = None, *, k: int = 10) -> Comparison:
         """This space beside another one of the same rows, or beside its own principal components."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
-from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
+from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, SideBySide, compare, side_by_side, sides, twin
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
@@ -32,6 +32,7 @@ __all__ = [
     "Measures",
     "Metric",
     "Registry",
+    "SideBySide",
     "WorstRows",
     "compare",
     "continuity",
@@ -40,6 +41,7 @@ __all__ = [
     "measure",
     "record",
     "registry",
+    "side_by_side",
     "sides",
     "trustworthiness",
     "twin",

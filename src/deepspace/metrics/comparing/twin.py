@@ -1,4 +1,4 @@
-"""The twin of a space: principal components of the same rows, at the same number of dimensions."""
+"""The twin of a space: another model of the same rows, at the same number of dimensions; principal components first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ from deepspace.space import BaseSpace, open_space
 from deepspace.space.files import Work
 
 if TYPE_CHECKING:
+    from deepspace.models import Config
     from deepspace.training.events import Progress
 
 __all__ = ["find_twin", "twin"]
@@ -29,38 +31,46 @@ Watch = Callable[["Progress"], None]
 _making = threading.Lock()
 
 
-def find_twin(space: S) -> S | None:
-    """The twin that was kept beside the space, if it is whole and still of the same rows."""
+def find_twin(space: S, model: str | Config = "pca") -> S | None:
+    """The twin of that model that was kept beside the space, if it is whole and still of the same rows."""
+    config = _config(space, model)
     try:
-        found = open_space(_beside(space), kind=type(space))
+        found = open_space(_beside(space, config.family), kind=type(space))
         check_same_rows(space, found)
     except SpaceError:
         return None
     same = np.array_equal(found.validation_index, space.validation_index) and found.latent_dim == space.latent_dim
-    return found if same and _is_pca(found) else None
+    return found if same and _is(found, config) else None
 
 
 def twin(
-    space: S, *, measure: Callable[[BaseSpace], Mapping[str, Any]] | None = None, on_progress: Watch | None = None
+    space: S,
+    model: str | Config = "pca",
+    *,
+    measure: Callable[[BaseSpace], Mapping[str, Any]] | None = None,
+    on_progress: Watch | None = None,
 ) -> S:
-    """Principal components of the rows that the space was trained on, as a space like any other.
+    """Another model of the rows that the space was trained on, with the same rows held out, as a space like any other.
 
-    Made at the first ask and kept beside the space as ``NAME.pca.space``, or, where that may not be written, in a
-    temporary folder for as long as the twin is held; whole or not at all. ``measure``: as in
-    ``deepspace.space.build``. Raises SpaceError for a space that is itself of principal components.
+    model: a family's name or a config; its latent dimensions are the space's. Made at the first ask and kept beside the
+    space as ``NAME.FAMILY.space``, or, where that may not be written, in a temporary folder for as long as the twin is
+    held; whole or not at all. ``measure``: as in ``deepspace.space.build``. Raises SpaceError for a space that is of
+    that model itself.
     """
-    if _is_pca(space):
-        raise SpaceError(f"'{space.name}' is made of principal components itself; compare it with another space.")
+    config = _config(space, model)
+    if _is(space, config):
+        own = "principal components" if config.family == "pca" else f"such a {type(config).__name__}"
+        raise SpaceError(f"'{space.name}' is made of {own} itself; compare it with another space.")
     with _making:
-        found = find_twin(space)
+        found = find_twin(space, config)
         if found is not None:
             return found
-        target = _beside(space)
-        if _may_write(target):
-            return _build(space, target, measure, on_progress)
+        target = _beside(space, config.family)
+        if _may_write(target, config.family):
+            return _build(space, config, target, measure, on_progress)
         folder = Path(tempfile.mkdtemp(prefix="deepspace-"))
         try:
-            made = _build(space, folder / target.name, measure, on_progress)
+            made = _build(space, config, folder / target.name, measure, on_progress)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -68,58 +78,67 @@ def twin(
         return made
 
 
-def _build(space: S, target: Path, measure: Any, on_progress: Watch | None) -> S:
-    from deepspace.models import PCA, ClosedForm
+def _config(space: BaseSpace, model: str | Config) -> Config:
+    """The model asked for, with everything chosen that was left open."""
+    from deepspace.models import choose, configure
+
+    asked = configure(model, {}) if isinstance(model, str) else model
+    return choose(space.schema, space.samples, replace(asked, latent_dim=space.latent_dim))
+
+
+def _build(space: S, config: Config, target: Path, measure: Any, on_progress: Watch | None) -> S:
     from deepspace.models import build as build_model
     from deepspace.space import build as build_space
-    from deepspace.training import TrainConfig
-    from deepspace.training.solved import solve
+    from deepspace.training import TrainConfig, train
 
     seed = int(space.history.get("seed") or 0)
-    model = build_model(PCA(latent_dim=space.latent_dim), space.schema, seed=seed)
-    assert isinstance(model, ClosedForm)
+    model = build_model(config, space.schema, seed=seed)
     with Work(target) as work:
-        held_out = len(space.validation_index)
-        config = TrainConfig(seed=seed)
-        history = solve(model, space.samples, config, validation_rows=held_out, on_progress=on_progress)
+        training = TrainConfig(seed=seed, validation_fraction=len(space.validation_index) / len(space))
+        history = train(model, space.samples, training, on_progress=on_progress)
         if not np.array_equal(history.validation_index, space.validation_index):
             raise SpaceError(
                 f"cannot make the twin of '{space.name}': its record of held-out rows is not that of its training; "
                 "fit it again."
             )
+        note = f"A {type(config).__name__} of the rows of '{space.name}', made to compare with it."
         build_space(
-            _dataset(space), model, history, work.target, seed=seed, on_progress=on_progress, measure=measure, work=work
-        )
+            _dataset(space, note), model, history, work.target,
+            seed=seed, on_progress=on_progress, measure=measure, work=work,
+        )  # fmt: skip
     return open_space(work.target, kind=type(space))
 
 
-def _dataset(space: BaseSpace) -> Dataset:
+def _dataset(space: BaseSpace, note: str) -> Dataset:
     source = space.manifest.get("provenance", {}).get("source", {})
     return Dataset(
         schema=space.schema,
         array=space.samples,
         rows=space.rows.table(),
         source=Source(str(source.get("name", "")), tuple(source.get("files", ())), str(source.get("fingerprint", ""))),
-        notes=(f"Principal components of the rows of '{space.name}', made to compare with it.",),
+        notes=(note,),
     )
 
 
-def _is_pca(space: BaseSpace) -> bool:
-    return bool(space.manifest["model"].get("family") == "pca")
+def _is(space: BaseSpace, config: Config) -> bool:
+    """Whether the space is of this very model."""
+    described = space.manifest["model"]
+    own = {**described.get("config", {}), "reason": config.reason}
+    return described.get("family") == config.family and own == config.to_json()
 
 
-def _beside(space: BaseSpace) -> Path:
+def _beside(space: BaseSpace, family: str) -> Path:
     folder = Path(os.path.realpath(space.folder))
-    return folder.with_name(f"{folder.name.removesuffix('.space')}.pca.space")
+    return folder.with_name(f"{folder.name.removesuffix('.space')}.{family}.space")
 
 
-def _may_write(target: Path) -> bool:
-    """Whether the twin may be put there: nothing is, or an older twin."""
+def _may_write(target: Path, family: str) -> bool:
+    """Whether the twin may be put there: nothing is, or an older twin of the family."""
     if not os.access(target.parent, os.W_OK):
         return False
     if not target.exists():
         return True
     try:
-        return _is_pca(open_space(target))
+        return bool(open_space(target).manifest["model"].get("family") == family)
     except SpaceError:
         return False
