@@ -182,6 +182,22 @@ def test_an_existing_space_is_not_replaced_unasked(cli: Cli, fitted: Path) -> No
     assert "--overwrite" in said
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--model", "vea"], "No model family is called 'vea'; there are vae, pca"),
+        (["--set", "bta=4"], "has no setting 'bta'; it has beta, "),
+        (["--set", "beta"], "write NAME=VALUE, for example beta=4"),
+        (["--set", "beta=lots"], "Cannot make a VAE of beta='lots'"),
+        (["--set", "beta=-1"], "beta must be a finite number of at least 0, got -1"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(cli: Cli, tmp_path: Path, options: list[str], sentence: str) -> None:
+    flowers(tmp_path / "iris.csv")
+    assert sentence in refusal(cli("fit", "iris.csv", *options))
+    assert [p.name for p in tmp_path.iterdir()] == ["iris.csv"]
+
+
 def test_a_schema_file_that_is_not_there(cli: Cli, tmp_path: Path) -> None:
     flowers(tmp_path / "iris.csv")
     assert "none.yaml" in refusal(cli("schema", "iris.csv", "--schema", "none.yaml"))

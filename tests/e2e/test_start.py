@@ -85,6 +85,21 @@ def test_from_an_example_over_a_corrected_schema_to_the_map_and_back(start: Any,
     assert page.page.title() == "my irises · deepspace"
 
 
+def test_a_family_can_be_chosen(start: Any, desk: Any) -> None:
+    page = start()
+    page.page.get_by_test_id("example-iris").click()
+    see(page, "schema")
+    page.page.get_by_text("More settings").click()
+    page.page.get_by_test_id("model").select_option("pca")
+    assert "least squared error" in page.page.locator("#model-says").inner_text()
+    page.page.get_by_label("Latent dimensions").fill("2")
+    page.page.get_by_test_id("learn").click()
+    page.ready()
+    with ds.open(desk.folder / "iris.space") as space:
+        assert space.manifest["model"]["family"] == "pca"
+        assert space.latent_dim == 2
+
+
 def test_a_correction_that_cannot_be_followed_says_why_and_can_be_undone(start: Any) -> None:
     page = start()
     page.page.get_by_test_id("example-wine").click()

@@ -101,6 +101,8 @@ def test_a_look_says_what_a_fit_would_see(bench: Bench) -> None:
     assert (found.output, found.taken) == ("wine", False)
     assert [(c.name, c.kind, c.role) for c in found.columns] == [(c.name, c.kind, c.role) for c in wine.schema.columns]
     assert found.notes == list(wine.notes)
+    assert found.families[0].name == "vae"
+    assert all(f.says.endswith(".") and "arXiv" not in f.says for f in found.families)
     assert found.head.names == wine.rows.column_names
     assert len(found.head.cells) == 20
     for k, name in enumerate(found.head.names[:-1]):

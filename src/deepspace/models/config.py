@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
@@ -50,6 +51,12 @@ class Config:
     def settings(cls) -> dict[str, Any]:
         """The names that a user can set, with their defaults."""
         return {f.name: None if f.default is MISSING else f.default for f in fields(cls) if f.name != "reason"}
+
+    @classmethod
+    def summary(cls) -> str:
+        """What the family is, in a sentence without its sources: the first line of its docstring."""
+        first = (cls.__doc__ or cls.__name__).strip().splitlines()[0]
+        return re.sub(r" \([^()]*\d{4}[^()]*\)", "", first)
 
     def _refuse(self, name: str, rule: str, advice: str = "") -> None:
         """Raise ModelError for a value that breaks a rule."""

@@ -25,6 +25,7 @@ export interface Fit {
   overwrite: boolean;
   epochs: number | null;
   latentDim: number | null;
+  model: string | null;
 }
 
 export interface Desk {

@@ -38,6 +38,7 @@ export class FixtureDesk implements Desk {
       notes: ["'species' is taken as the target because of its name: it is not trained on."],
       head: { names: ["length", "width", "species"], cells: [["5.1", "3.5", "setosa"], ["4.9", "3", "setosa"]] },
       items: null, output: "iris", taken: false,
+      families: [{ name: "vae", title: "VAE", says: "A variational autoencoder." }],
     };
   }
 

@@ -1,6 +1,6 @@
 /** The state of the start page: what there is to choose from, what was chosen, and what it is taken for. */
 
-import type { Desk, Corrections, Look, Offers } from "./desk";
+import type { Corrections, Desk, Fit, Look, Offers } from "./desk";
 import { arranged, type Picked } from "./files";
 
 export interface Sending {
@@ -105,10 +105,10 @@ export class StartState {
     this.looking = false;
   }
 
-  learn(output: string, overwrite: boolean, epochs: number | null, latentDim: number | null): Promise<void> {
+  learn(settings: Omit<Fit, "source" | "corrections">): Promise<void> {
     const { look, corrections } = this;
     if (!look) return Promise.resolve();
-    const wanted = { source: look.source, corrections, output, overwrite, epochs, latentDim };
+    const wanted = { source: look.source, corrections, ...settings };
     return this.trying("Beginning", async () => void (await this.desk.fit(wanted)));
   }
 

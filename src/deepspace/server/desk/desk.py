@@ -136,6 +136,7 @@ class Desk:
             "schema": request.corrections or None,
             "epochs": request.epochs,
             "latent_dim": request.latent_dim,
+            "model": request.model,
             "overwrite": request.overwrite,
         }
         with self._changing:

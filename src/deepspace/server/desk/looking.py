@@ -12,7 +12,7 @@ import numpy as np
 
 from deepspace.server.formatting import cell
 from deepspace.server.items import Items
-from deepspace.server.wire.desk import Head, Look, LookColumn
+from deepspace.server.wire.desk import FamilyInfo, Head, Look, LookColumn
 
 if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
@@ -53,7 +53,19 @@ def _described(source: str, dataset: Dataset) -> Look:
         notes=list(dataset.notes),
         head=_head(dataset),
         items=_items(dataset),
+        families=_families(schema.form),
     )
+
+
+def _families(modality: str) -> list[FamilyInfo]:
+    """Those that can be learned from data of this modality, the one that is taken unasked first."""
+    from deepspace.models.families import REGISTRY
+
+    return [
+        FamilyInfo(name=name, title=family.config.__name__, says=family.config.summary())
+        for name, family in REGISTRY.items()
+        if modality in family.config.modalities
+    ]
 
 
 def _column(column: Column) -> LookColumn:

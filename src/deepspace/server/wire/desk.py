@@ -12,6 +12,7 @@ from deepspace.server.wire.items import Content
 __all__ = [
     "DeskInfo",
     "ExampleInfo",
+    "FamilyInfo",
     "FitRequest",
     "Head",
     "Look",
@@ -91,6 +92,14 @@ class Head(Wire):
     cells: list[list[str]]
 
 
+class FamilyInfo(Wire):
+    """A model family that can learn this data."""
+
+    name: str
+    title: str
+    says: str
+
+
 class Look(Wire):
     """What data is taken for. ``output`` is the name that its space would get, ``taken`` whether there is one."""
 
@@ -106,6 +115,7 @@ class Look(Wire):
     notes: list[str]
     head: Head
     items: list[Content] | None
+    families: list[FamilyInfo]
     output: str = ""
     taken: bool = False
 
@@ -124,6 +134,7 @@ class FitRequest(LookRequest):
     overwrite: bool = False
     epochs: Annotated[int, Field(ge=1, le=100_000)] | None = None
     latent_dim: Annotated[int, Field(ge=1, le=4096)] | None = None
+    model: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class PathRequest(Wire):
