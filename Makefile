@@ -75,7 +75,8 @@ BENCH := benchmarks/.venv
 # Quality: each figure beside the published one, over three seeds. Hours; SCRIPTS picks some, ARGS="--quick" tries them out.
 bench-quality: $(BENCH)/.installed
 	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/quality/[a-z]*.py))); do \
-		echo "== $$script"; PYTHONPATH=benchmarks $(BENCH)/bin/python $$script $(ARGS); done
+		echo "== $$script"; $(BENCH)/bin/python $$script $(ARGS); done
+	$(BENCH)/bin/python benchmarks/quality/_plot.py
 
 bench: $(BENCH)/.installed
 	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \

@@ -68,7 +68,8 @@ def clock() -> Iterator[Cost]:
 
 @dataclass
 class Table:
-    """One table: rows by name, each run once a seed. ``run`` must give {figure: value}; CPU minutes are added."""
+    """One table: rows by name, each run once a seed. ``run`` must give {figure: value}; CPU minutes are added. Under
+    "curves" it may give {figure: [[CPU minutes, value], ...]}, which ``_plot.py`` draws."""
 
     name: str
     seeds: list[int]
@@ -80,7 +81,7 @@ class Table:
     def _file(self) -> Path:
         return RESULTS / f"{self.name}{'.quick' if self.quick else ''}.jsonl"
 
-    def measure(self, row: str, run: Callable[[int], dict[str, float]], *, settings: Any = None) -> None:
+    def measure(self, row: str, run: Callable[[int], dict[str, Any]], *, settings: Any = None) -> None:
         """Run ``run(seed)`` for every seed that has not been run with the same settings, and print the row."""
         kept = [] if self.fresh else self._kept(row, settings)
         done = {entry["seed"]: entry["figures"] for entry in kept}
@@ -88,9 +89,17 @@ class Table:
             if seed in done:
                 continue
             with clock() as cost:
-                figures = run(seed)
+                figures = dict(run(seed))
+            curves = figures.pop("curves", {})
             done[seed] = {**figures, "CPU min": cost.cpu / 60}
-            entry = {"row": row, "seed": seed, "settings": settings, "figures": done[seed], "wall": cost.wall}
+            entry = {
+                "row": row,
+                "seed": seed,
+                "settings": settings,
+                "figures": done[seed],
+                "curves": curves,
+                "wall": cost.wall,
+            }
             RESULTS.mkdir(exist_ok=True)
             with self._file.open("a") as file:
                 file.write(json.dumps(entry, default=str) + "\n")
