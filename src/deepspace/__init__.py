@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from deepspace.models import GAN, PCA, VAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["GAN", "PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = [
+    "GAN",
+    "PCA",
+    "VAE",
+    "DeepspaceError",
+    "Progress",
+    "Schema",
+    "Space",
+    "TrainConfig",
+    "compare",
+    "fit",
+    "open",
+]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",

@@ -52,9 +52,7 @@ def test_the_same_however_few_distances_are_held_at_a_time(monkeypatch: pytest.M
 def test_one_sample_split_in_two_has_the_coverage_of_the_closed_form() -> None:
     assert expected_coverage(1000, 1000, 5) == pytest.approx(1 - 0.5**5, abs=2e-3)
     rng = np.random.default_rng(1)
-    values = [
-        prdc(rng.normal(size=(400, 3)), rng.normal(size=(800, 3)), 3).coverage for _ in range(30)
-    ]
+    values = [prdc(rng.normal(size=(400, 3)), rng.normal(size=(800, 3)), 3).coverage for _ in range(30)]
     error = np.std(values) / np.sqrt(len(values))
     assert abs(np.mean(values) - expected_coverage(400, 800, 3)) < 4 * error
 

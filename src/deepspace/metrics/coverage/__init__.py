@@ -2,8 +2,8 @@
 
 from deepspace.metrics.coverage.features import Features, features
 from deepspace.metrics.coverage.frechet import frechet, frechet_endless, frechet_interval
-from deepspace.metrics.coverage.measured import measure_coverage, measure_frechet
 from deepspace.metrics.coverage.manifolds import Prdc, prdc
+from deepspace.metrics.coverage.measured import measure_coverage, measure_frechet
 from deepspace.metrics.coverage.uncovered import Group, Uncovered, over_represented, uncovered
 
 __all__ = [
@@ -11,12 +11,12 @@ __all__ = [
     "Group",
     "Prdc",
     "Uncovered",
-    "measure_coverage",
     "features",
     "frechet",
-    "measure_frechet",
     "frechet_endless",
     "frechet_interval",
+    "measure_coverage",
+    "measure_frechet",
     "over_represented",
     "prdc",
     "uncovered",

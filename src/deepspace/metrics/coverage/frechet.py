@@ -42,9 +42,7 @@ def frechet_endless(real: npt.ArrayLike, made: npt.ArrayLike, seed: int = 0) -> 
     r, m = _checked(real, made)
     rng = np.random.default_rng(seed)
     shares = 1 / np.linspace(1, 1 / _SMALLEST, _SIZES)
-    found = [
-        frechet_moments(*_moments(_part(r, share, rng)), *_moments(_part(m, share, rng))) for share in shares
-    ]
+    found = [frechet_moments(*_moments(_part(r, share, rng)), *_moments(_part(m, share, rng))) for share in shares]
     return float(np.polyfit(1 / shares, found, 1)[1])
 
 

@@ -1,4 +1,4 @@
-"""A space's own precision, recall, density, coverage and Frechet distance, beside what real rows reach and what chance does."""
+"""Precision, recall, density, coverage and Frechet distance of a space, beside what real rows reach and chance."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -182,7 +183,10 @@ def _labels(space: BaseSpace, column: Column, rows: npt.NDArray[np.int64]) -> np
     if column.kind not in _NUMERIC or column.distinct <= _PARTS:
         labels = np.array(["(missing)" if gone else str(v) for v, gone in zip(values, missing, strict=True)])
         return labels if len(np.unique(labels)) <= _CATEGORIES else None
-    plain = [np.nan if gone else v.toordinal() if hasattr(v, "toordinal") else float(v) for v, gone in zip(values, missing, strict=True)]
+    plain = [
+        np.nan if gone else v.toordinal() if hasattr(v, "toordinal") else float(v)
+        for v, gone in zip(values, missing, strict=True)
+    ]
     numbers = np.array(plain, np.float64)
     if missing.all():
         return None
@@ -190,7 +194,7 @@ def _labels(space: BaseSpace, column: Column, rows: npt.NDArray[np.int64]) -> np
     if len(edges) < 2:
         return None
     part = np.clip(np.searchsorted(edges, numbers, side="left") - 1, 0, len(edges) - 2)
-    names = np.array([f"over {_edge(column, a)} to {_edge(column, b)}" for a, b in zip(edges, edges[1:], strict=False)])
+    names = np.array([f"over {_edge(column, a)} to {_edge(column, b)}" for a, b in pairwise(edges)])
     names[0] = f"{_edge(column, edges[0])} to {_edge(column, edges[1])}"
     return np.where(missing, "(missing)", names[part])
 

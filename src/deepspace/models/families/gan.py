@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from deepspace.models.base import Terms
@@ -56,8 +56,8 @@ class GANModel(VAEModel):
     D: min E softplus(D(G(z)) - D(x)) + gamma/2 (E |grad D(x)|^2 + E |grad D(G(z))|^2)
     G: min E softplus(D(x) - D(G(z)))
 
-    ``decoder`` is the average of the generator's weights over the last steps (Yazici 2019, arXiv:1806.04498): it is what
-    decodes, and what the encoder learns to invert. The encoder minimises, with the decoder held fixed, minus the ELBO of
+    ``decoder`` averages the weights of the generator over the last steps (Yazici 2019, arXiv:1806.04498): it is what
+    decodes, and what the encoder inverts. The encoder minimises, with the decoder held fixed, minus the ELBO of
     real rows under G and a noise model (the likelihood, whose scale is learned), and minus log q(z|G(z)) of generated
     ones (latent regression: Donahue 2017, arXiv:1605.09782). ``terms`` is therefore the ELBO of G plus noise, as a
     VAE's; ``draw`` leaves the noise out, which only stands for what G cannot make.
@@ -69,7 +69,7 @@ class GANModel(VAEModel):
     config: GAN
     best_by_loss = False
     adam = (0.0, 0.99)
-    pace = 0.125
+    pace = 0.5
     length = 2.0
 
     def __init__(self, config: GAN, layout: Layout) -> None:

@@ -53,7 +53,7 @@ class Likelihood(nn.Module, ABC):
         return x.to(torch.float32).flatten(1)
 
     def soften(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """(B, *outputs) -> (B, E): ``draw_modelled`` in the numbers of ``expected``, through which a gradient passes."""
+        """(B, *outputs) -> (B, E): ``draw_modelled`` in the numbers of ``expected``; a gradient passes."""
         return self.expected(params)
 
     def draw_modelled(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -18,8 +18,8 @@ class LeftOutGroup(Wire):
 
 
 class UncoveredInfo(Wire):
-    """``rows``: all that were left out of ``n`` looked at, the most forsaken first, with ``distances`` to the nearest of
-    ``made`` generated rows in radii of their own ball; ``expected``: how many chance would leave out."""
+    """``rows``: all that were left out of ``n`` looked at, the most forsaken first, with ``distances`` to the nearest
+    of ``made`` generated rows in radii of their own ball; ``expected``: how many chance would leave out."""
 
     rows: list[int]
     distances: list[float]
