@@ -200,7 +200,7 @@ def mixed(task: Task, n: int, seed: int) -> NDArray[Any]:
     return picked.reshape(n, *task.training.shape[1:])
 
 
-def run(task: Task, seeds: list[int], quick: bool, fresh: bool) -> None:
+def run(task: Task, seeds: list[int], epochs: int | None, quick: bool, fresh: bool) -> None:
     spaces = {"components": principal(task)}
     if task.labels is not None:
         features, accuracy = classifier(task, 1 if quick else 6)
@@ -219,7 +219,7 @@ def run(task: Task, seeds: list[int], quick: bool, fresh: bool) -> None:
                 file.write(json.dumps({"row": row, "seed": seed, "groups": named}) + "\n")
             return figures(task, spaces, made) | {"left out": named["left out"]}
 
-        table.measure(row, once)
+        table.measure(row, once, settings={"epochs": epochs, "rows": len(task.training)})
 
     def others(seed: int) -> NDArray[Any]:
         return task.training[np.random.default_rng(seed).permutation(len(task.training))[: TIMES * n]]
@@ -231,7 +231,7 @@ def run(task: Task, seeds: list[int], quick: bool, fresh: bool) -> None:
         for how in hows:  # the second way of a model costs no training
 
             def made(seed: int, config: Config = config, how: str = how) -> NDArray[Any]:
-                training = TrainConfig(seed=seed, threads=1, epochs=2 if quick else None)
+                training = TrainConfig(seed=seed, threads=1, epochs=epochs)
                 return generate(task, config, training, TIMES * n)[how]
 
             measure(f"{config.family} {how}" if len(hows) > 1 else config.family, made)
@@ -260,11 +260,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--fresh", action="store_true")
+    parser.add_argument("--epochs", type=int, help="in place of each model's own length")
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.only:
-        run(TASKS[name](args.data, args.quick), args.seeds, args.quick, args.fresh)
+        run(TASKS[name](args.data, args.quick), args.seeds, 2 if args.quick else args.epochs, args.quick, args.fresh)
 
 
 if __name__ == "__main__":
