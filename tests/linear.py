@@ -143,6 +143,12 @@ class LinearSpace:
         with torch.no_grad():
             return self.model.sample_prior(n, torch.Generator().manual_seed(seed)).numpy()
 
+    def sample_encoded(self, n: int, seed: int = 0) -> np.ndarray:
+        """Draws with their noise: rows of exactly the distribution of the data."""
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            return self.model.draw(self.model.sample_prior(n, generator), generator).numpy()
+
     def decode_encoded(self, z: Any) -> np.ndarray:
         with torch.no_grad():
             return self.model.decode(torch.from_numpy(np.asarray(z, np.float32))).numpy()

@@ -17,13 +17,26 @@ if TYPE_CHECKING:
     from deepspace.api import Space, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import PCA, VAE
+    from deepspace.models import GAN, PCA, VAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = [
+    "GAN",
+    "PCA",
+    "VAE",
+    "DeepspaceError",
+    "Progress",
+    "Schema",
+    "Space",
+    "TrainConfig",
+    "compare",
+    "fit",
+    "open",
+]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",
+    "GAN": "deepspace.models",
     "PCA": "deepspace.models",
     "Progress": "deepspace.training.events",
     "Schema": "deepspace.data.schema",

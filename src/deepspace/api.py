@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures, SideBySide, WorstRows
+    from deepspace.metrics import Comparison, Measures, SideBySide, Uncovered, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
@@ -131,6 +131,13 @@ class Space(BaseSpace):
         from deepspace.metrics import worst_rows
 
         return worst_rows(self, k)
+
+    def uncovered(self, *, k: int = 5, seed: int = 0, kind: Any = "principal") -> Uncovered:
+        """The real rows that the model generates nothing like, and the classes and values they have more often than
+        others. ``kind``: in which numbers rows are compared, "principal", "latent", "raw" or a function of your own."""
+        from deepspace.metrics import uncovered
+
+        return uncovered(self, k=k, seed=seed, kind=kind)
 
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""

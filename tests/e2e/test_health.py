@@ -73,3 +73,17 @@ def test_it_can_colour_the_map_by_what_is_wrong(walk):
     _, page = walk("signal", "#drawer=health")
     page.page.get_by_role("button", name="colour the map by it").click()
     until(lambda: page.ask("colour") == "reconstruction error", "the colour")
+
+
+def test_the_rows_that_nobody_generates_are_looked_for_named_and_selected(walk):
+    space, page = walk("table", "#drawer=health")
+    page.page.get_by_role("button", name="look for them").click()
+    own = space.uncovered()
+    said = page.page.get_by_test_id("left-out-said")
+    until(lambda: said.count() == 1, "the rows left out")
+    assert said.inner_text().startswith(f"{len(own):,} of {own.n:,} rows have none of {own.made:,} generated ones")
+    assert page.page.get_by_test_id("left-out").locator(".one").count() == min(12, len(own))
+    assert page.page.get_by_test_id("left-out-groups").locator("tbody tr").count() == len(own.groups)
+    if len(own):
+        said.get_by_role("button").click()
+        until(lambda: page.page.url.count("rows:") == 1, "the selection")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from deepspace import Space
@@ -87,6 +88,14 @@ def test_what_was_made_up_is_marked(any_space: Space) -> None:
     for title in ("Reconstructions", "Drawn from the prior"):
         section = next(s for s in sections if s.startswith(title))
         assert 'class="made"' in section
+
+
+def test_the_rows_that_nobody_generates_stand_there(any_space: Space) -> None:
+    page, found = render(any_space), any_space.uncovered()
+    assert "<h2>Rows that nobody generates</h2>" in page
+    assert f"{len(found):,} of {found.n:,} real rows have none of {found.made:,} generated ones" in page
+    for group in found.groups:
+        assert f"<td>{escape(group.column)}</td><td>{escape(group.value)}</td>" in page
 
 
 def test_the_schema_and_the_source_stand_there(any_space: Space) -> None:

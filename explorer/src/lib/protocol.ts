@@ -29,6 +29,7 @@ export type Comparing = wire.Comparing;
 export type Compared = wire.Compared;
 export type FactorNames = wire.FactorNamesInfo;
 export type Health = wire.HealthInfo;
+export type Uncovered = wire.UncoveredInfo;
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {

@@ -442,6 +442,15 @@ export interface LayersInfo {
   presence: PresenceInfo;
 }
 
+/** A value whose rows are left out more often than the others': ``missed`` of ``rows``; ``q`` of the test. */
+export interface LeftOutGroup {
+  column: string;
+  value: string;
+  missed: number;
+  rows: number;
+  q: number;
+}
+
 /** A principal direction of the decoder at a place: its share of the local variance, and its heaviest dimensions. */
 export interface LocalFactorInfo {
   share: number;
@@ -714,6 +723,19 @@ export interface TraitInfo {
   delta: number;
   q: number;
   n: number;
+}
+
+/** ``rows``: all that were left out of ``n`` looked at, the most forsaken first, with ``distances`` to the nearest of ``made`` generated rows in radii of their own ball; ``expected``: how many chance would leave out. */
+export interface UncoveredInfo {
+  rows: number[];
+  distances: number[];
+  n: number;
+  made: number;
+  k: number;
+  features: string;
+  expected: number;
+  groups: LeftOutGroup[];
+  tested: number;
 }
 
 export interface VectorContent {

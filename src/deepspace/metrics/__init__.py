@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, SideBySide, compare, side_by_side, sides, twin
+from deepspace.metrics.coverage import Uncovered, measure_coverage, measure_frechet, uncovered
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
@@ -33,6 +34,7 @@ __all__ = [
     "Metric",
     "Registry",
     "SideBySide",
+    "Uncovered",
     "WorstRows",
     "compare",
     "continuity",
@@ -45,6 +47,7 @@ __all__ = [
     "sides",
     "trustworthiness",
     "twin",
+    "uncovered",
     "worst_rows",
 ]
 
@@ -58,6 +61,8 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("coverage", measure_coverage, slow=True)
+registry.register("frechet_distance", measure_frechet, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

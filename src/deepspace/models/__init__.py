@@ -7,11 +7,13 @@ from deepspace.models.base import ClosedForm, LatentModel, Posterior, Terms
 from deepspace.models.choose import choose
 from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
+from deepspace.models.families.gan import GAN
 from deepspace.models.families.pca import PCA
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
+    "GAN",
     "PCA",
     "VAE",
     "ClosedForm",

@@ -45,6 +45,11 @@ class LatentModel(nn.Module, ABC):
     adam: tuple[float, float] = (0.9, 0.99)
     """Decay of the optimizer's averages of the gradient and of its square."""
 
+    pace: float = 1.0
+    """The usual learning rate as a share of what suits a VAE."""
+    length: float = 1.0
+    """The usual number of epochs as a multiple of what suits a VAE."""
+
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
         """(B, *shape) -> posterior with mean and scale (B, D), float32."""
@@ -92,6 +97,9 @@ class LatentModel(nn.Module, ABC):
 
     def prepare(self, x: Tensor) -> None:
         """Called once before training with some rows (N, *shape): measure input scales, set output biases."""
+
+    def after_step(self) -> None:
+        """Called after each step of training: moves what no gradient moves, such as an average of weights."""
 
     def distance_weights(self) -> Tensor | None:
         """(D,): what a squared difference in each dimension weighs between neighbours; None: all the same.

@@ -106,11 +106,13 @@ def _network(layout: Layout, config: Networked) -> tuple[Literal["mlp", "conv"],
         if layout.shape[1] >= 16:
             return "conv", "the network is convolutional along time"
         return "mlp", "the network is fully connected, since the signals are short"
-    if layout.size <= 1024:
+    if layout.size <= config.conv_beyond:
         return (
             "mlp",
             "the network is fully connected, which learns small images as well as a convolution and faster",
         )
+    if layout.size <= 1024:
+        return "conv", "the network is convolutional, which draws sharper pictures"
     return "conv", "the network is convolutional, since the images are large or coloured"
 
 

@@ -83,6 +83,9 @@ class Networked(Config):
     dropout: float | None = None
     linear: bool | None = None
 
+    conv_beyond: ClassVar[int] = 1024
+    """Pictures of more values than these get a convolution."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.network not in get_args(Network):

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepspace.errors import SpaceError
-from deepspace.metrics import Measures, health, measure
+from deepspace.metrics import Measures, Uncovered, health, measure, uncovered
 from deepspace.report.pictures import Key, colours, curve, map_picture
-from deepspace.report.samples import generated, reconstructions
+from deepspace.report.samples import ROWS, generated, originals, reconstructions
 from deepspace.results import figure
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def render(space: BaseSpace, measures: Measures | None = None) -> str:
     )
     environment.filters["figure"] = figure
     picture, key = _map(space)
+    left_out = _left_out(space)
     return environment.get_template("template.html").render(
         space=space,
         health=health(space, taken),
@@ -80,7 +81,17 @@ def render(space: BaseSpace, measures: Measures | None = None) -> str:
         key=key,
         reconstructions=reconstructions(space),
         generated=generated(space),
+        uncovered=left_out,
+        forsaken=None if left_out is None else originals(space, left_out.rows[:ROWS]),
     )
+
+
+def _left_out(space: BaseSpace) -> Uncovered | None:
+    """None where it cannot be asked."""
+    try:
+        return uncovered(space)
+    except SpaceError:
+        return None
 
 
 def _map(space: BaseSpace) -> tuple[str, Key]:

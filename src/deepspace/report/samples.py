@@ -13,7 +13,7 @@ from deepspace.report.pictures import image_sheet, sparkline
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["Examples", "generated", "reconstructions"]
+__all__ = ["Examples", "generated", "originals", "reconstructions"]
 
 ROWS = 8
 FIELDS = 16
@@ -65,6 +65,28 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
                 for row, a, b in zip(chosen, real_vectors, made_vectors, strict=True)
             ]
             return Examples(chosen, drawings=tuple(drawn))
+
+
+def originals(space: BaseSpace, rows: npt.NDArray[np.int64]) -> Examples:
+    """Some real rows as they are."""
+    chosen = tuple(int(row) for row in rows)
+    if not chosen:
+        return Examples(())
+    real = space.schema.decode(np.asarray(space.samples[rows]).astype(np.float32))
+    match space.schema.form:
+        case "image":
+            return Examples(chosen, pictures=(("real", image_sheet(np.asarray(real), len(rows))),))
+        case "table":
+            columns = _columns(real)
+            names = list(columns)[:FIELDS]
+            cells = [
+                ((f"{row}", False), *((_text(columns[name][place]), False) for name in names))
+                for place, row in enumerate(chosen)
+            ]
+            return Examples(chosen, header=("row", *names), lines=tuple(cells))
+        case _:
+            drawn = zip(chosen, np.asarray(real), strict=True)
+            return Examples(chosen, drawings=tuple((f"row {row}", sparkline([(REAL, _first(x))])) for row, x in drawn))
 
 
 def generated(space: BaseSpace, count: int = ROWS) -> Examples:

@@ -17,6 +17,7 @@ from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.layers import MapLayers
 from deepspace.server.sprites import Sprites
+from deepspace.server.uncovered import LeftOut
 from deepspace.server.walks import Walks
 from deepspace.server.wire import MapInfo, SpaceInfo
 
@@ -50,6 +51,7 @@ class View:
         self.layers = MapLayers(space)
         self.walks = Walks(self.films)
         self.directions = Directions(self.films)
+        self.left_out = LeftOut(space)
         self.comparisons = Comparisons(self.items, beside)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
         stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)

@@ -224,6 +224,10 @@ class BaseSpace:
         With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
         of ages or the most frequent category would be the same in every row; the rest are means.
         """
+        return self.schema.decode(self.sample_encoded(n, seed, noise=noise))
+
+    def sample_encoded(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Float:
+        """(n, *shape): as ``sample``, as encoded rows."""
         import torch
 
         if n < 0:
@@ -232,13 +236,13 @@ class BaseSpace:
         with torch.inference_mode():
             z = self.model.sample_prior(n, generator)
         if not (self.schema.modality == "table" if noise is None else noise):
-            return self.decode(z.numpy())
+            return self.decode_encoded(z.numpy())
         rows = batch_rows(self.schema.shape)
         result = np.empty((n, *self.schema.shape), np.float32)
         with torch.inference_mode():
             for start in range(0, n, rows):
                 result[start : start + rows] = self.model.draw(z[start : start + rows], generator).float().numpy()
-        return self.schema.decode(result)
+        return result
 
     def sample_prior(self, n: int, seed: int = 0) -> Float:
         """(n, D): latents drawn from the model's prior, those that ``sample`` decodes."""

@@ -118,7 +118,10 @@ class _Run:
         self.on_progress, self.on_epoch, self.should_stop = on_progress, on_epoch, should_stop
         self.device = machine.pick_device(config.device)
         self.multiplies = multiplies(model, array[:1])
-        self.plan = planning.make(config, len(array), self.multiplies, accelerated=self.device.type != "cpu")
+        self.plan = planning.make(
+            config, len(array), self.multiplies, accelerated=self.device.type != "cpu",
+            pace=model.pace, length=model.length,
+        )  # fmt: skip
         self.state = _State()
         self.signal = 0
         self.began = time.monotonic()
@@ -313,6 +316,7 @@ class _Run:
             norm = limit
         state.norm = norm if state.norm == 0 else 0.98 * state.norm + 0.02 * norm
         self.optimizer.step()
+        self.model.after_step()
         for i, part in enumerate((reconstruction * len(x), kl * len(x), len(x))):
             state.sums[i] += part
         self.steps_here += 1

@@ -89,15 +89,19 @@ def epochs(rows: int, batch: int, budget: float = math.inf) -> int:
     return round(max(12, min(400, max(24, 8000 * min(batch, 256) / max(rows, 1)), budget)))
 
 
-def make(config: TrainConfig, rows: int, multiplies: int = 0, *, accelerated: bool = False) -> Plan:
-    """The plan for that many rows. ``multiplies``: products in a forward pass of one row, which bound the epochs."""
+def make(
+    config: TrainConfig, rows: int, multiplies: int = 0, *,
+    accelerated: bool = False, pace: float = 1.0, length: float = 1.0,
+) -> Plan:  # fmt: skip
+    """The plan for that many rows. ``multiplies``: products in a forward pass of one row, which bound the epochs;
+    ``pace`` and ``length``: what a model wants the usual learning rate and epochs multiplied with."""
     held_out = validation_rows(rows, config.validation_fraction)
     train = rows - held_out
     batch = min(config.batch_size or batch_size(train), train)
     budget = (_BUDGET_ACCELERATED if accelerated else _BUDGET) / (multiplies * train) if multiplies else math.inf
-    count = config.epochs or epochs(train, batch, budget)
+    count = config.epochs or round(length * epochs(train, batch, budget))
     steps = -(-train // batch)
-    usual = learning_rate(batch)
+    usual = pace * learning_rate(batch)
     rate = config.learning_rate or usual
     return Plan(
         rows=rows,

@@ -4,7 +4,7 @@ import type { Raster } from "../map/raster";
 import type { Desk } from "../start/desk";
 import type {
   AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, FactorNames, Factors, Film, Found, Health, Item, LocalFactor, Mixed, Preview,
-  Regions, Session, SpaceInfo, Sum, Ways,
+  Regions, Session, SpaceInfo, Sum, Ways, Uncovered,
 } from "../protocol";
 import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
@@ -78,6 +78,8 @@ export interface Backend {
   /** A place with some dimensions set to values of one's own. */
   mix(place: string, moves: ReadonlyMap<number, number>, signal?: AbortSignal): Promise<Mixed>;
   health(): Promise<Health>;
+  /** The real rows that the model generates nothing like; looked for at the first ask. */
+  uncovered(): Promise<Uncovered>;
   /** What the model makes of the places of a grid, line by line from (x, y) downwards; null where there is no data. */
   cells(x: number, y: number, step: number, columns: number, rows: number): Promise<(Content | null)[]>;
   /** Rows in which a text is written, or whose number it is: how many, and the first of them. */

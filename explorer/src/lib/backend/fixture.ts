@@ -2,7 +2,7 @@
 
 import type {
   AxesInfo, ColumnInfo, Content, Decoded, Direction, DirectionFilm, DirectionRequest, FactorNames, Factors, Film, Frames, Health,
-  Item, LocalFactor, Mixed, Regions, Session, SpaceInfo, Sum, Way, Ways,
+  Item, LocalFactor, Mixed, Regions, Session, SpaceInfo, Sum, Way, Ways, Uncovered,
 } from "../protocol";
 import { FixtureDesk } from "../start/fixture";
 import { anchorOf } from "../state/anchors.svelte";
@@ -214,6 +214,14 @@ export class FixtureBackend implements Backend {
     return {
       epochs, bestEpoch: 17, stopped: "early", dimensions: Array.from({ length: 8 }, (_, index) => ({ index, mean: index / 20, deviation: 1 - index / 12, active: index < 6 })),
       worst: Array.from({ length: 12 }, (_, i) => ({ row: 31 * i, error: 0.9 - i / 40, seen: i % 5 > 0 })), limit: 0.8, far: 4, median: 0.2, errorUnit: "made up", n: this.n,
+    };
+  }
+
+  async uncovered(): Promise<Uncovered> {
+    const rows = Array.from({ length: 30 }, (_, i) => 17 * i);
+    return {
+      rows, distances: rows.map((_, i) => 3 - i / 20), n: this.n, made: 4 * this.n, k: 5, features: "made up", expected: 0.4, tested: 3,
+      groups: [{ column: "made up", value: "two", missed: 20, rows: 100, q: 0.001 }],
     };
   }
 

@@ -3,7 +3,7 @@
 import {
   readContent, readFilm, readFrame, readItem, readLocal, readMixed, readWays,
   type AxesInfo, type ColumnInfo, type Direction, type DirectionFilm, type DirectionRequest, type FactorNames, type Factors, type Found, type Health,
-  type Regions, type Session, type SpaceInfo, type Sum,
+  type Regions, type Session, type SpaceInfo, type Sum, type Uncovered,
 } from "../protocol";
 import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
@@ -124,6 +124,10 @@ export class HttpBackend implements Backend {
 
   health(): Promise<Health> {
     return json<Health>(`${this.base}api/health`);
+  }
+
+  uncovered(): Promise<Uncovered> {
+    return json<Uncovered>(`${this.base}api/uncovered`);
   }
 
   async paths(through: readonly string[], steps: number, signal?: AbortSignal) {

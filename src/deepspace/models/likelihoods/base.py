@@ -48,6 +48,18 @@ class Likelihood(nn.Module, ABC):
         probability of each of its values, scaled so that from surely one to surely another is 1 away."""
         return self.mean(params).flatten(1)
 
+    def spread(self, x: Tensor) -> Tensor:
+        """(B, *shape) -> (B, E): an encoded row in the numbers of ``expected``; NaN where not observed."""
+        return x.to(torch.float32).flatten(1)
+
+    def soften(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B, *outputs) -> (B, E): ``draw_modelled`` in the numbers of ``expected``; a gradient passes."""
+        return self.expected(params)
+
+    def draw_modelled(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B, *outputs) -> (B, *shape): a draw without the noise of numbers; categories are drawn all the same."""
+        return self.mean(params)
+
     @abstractmethod
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, *outputs) -> (B, *shape): one sample of p(x|z) as an encoded row."""

@@ -19,6 +19,7 @@ __all__ = ["Categorical", "buckets"]
 _DIRECT = 64
 RANK = 16
 _NEVER = -1e9
+_TEMPERATURE = 0.5  # of the softmax that a gradient passes through in place of a draw
 
 
 def buckets(sizes: Sequence[int]) -> list[tuple[int, ...]]:
@@ -125,6 +126,27 @@ class Categorical(Likelihood):
     def expected(self, params: Tensor) -> Tensor:
         likely = torch.cat([logits.softmax(2).flatten(1) for _, logits in self._logits(params)], 1)
         return likely.mul(0.5**0.5)
+
+    def spread(self, x: Tensor) -> Tensor:
+        parts = []
+        for block in self._blocks():
+            codes = x.index_select(1, block.places)
+            missing = codes.isnan()
+            one = F.one_hot(torch.where(missing, 0, codes).long(), block.categories).to(torch.float32)
+            parts.append(torch.where(missing[:, :, None], torch.nan, one).flatten(1))
+        return torch.cat(parts, 1).mul(0.5**0.5)
+
+    def soften(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Straight-through Gumbel-softmax (Jang 2017, arXiv:1611.01144): a draw forwards, its softmax backwards."""
+        parts = []
+        for block, logits in self._logits(params):
+            likely = ((logits - torch.log(-torch.log(uniform(logits, generator)))) / _TEMPERATURE).softmax(2)
+            drawn = F.one_hot(likely.argmax(2), block.categories).to(likely.dtype)
+            parts.append((drawn + likely - likely.detach()).flatten(1))
+        return torch.cat(parts, 1).mul(0.5**0.5)
+
+    def draw_modelled(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.draw(params, generator)
 
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return self._pick(params, generator, sample=True)

@@ -75,6 +75,17 @@ class Ordinal(Likelihood):
         last = params.new_tensor(self.layout.cardinalities) - 1
         return (self.probabilities(params) * codes).sum(2) / last
 
+    def spread(self, x: Tensor) -> Tensor:
+        return x / (x.new_tensor(self.layout.cardinalities) - 1)
+
+    def soften(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """A draw forwards, its mean backwards."""
+        mean = self.expected(params)
+        return mean + (self.spread(self.draw(params, generator)) - mean).detach()
+
+    def draw_modelled(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return self.draw(params, generator)
+
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         # A logistic variable around the score falls between two cutpoints.
         value = params + uniform(params, generator).logit()

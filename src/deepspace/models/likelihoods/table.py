@@ -62,6 +62,19 @@ class Table(Likelihood):
     def expected(self, params: Tensor) -> Tensor:
         return torch.cat([part.expected(share) for part, _, share in self._shares(params)], 1)
 
+    def spread(self, x: Tensor) -> Tensor:
+        places = [self.get_buffer(name) for name in self._places]
+        return torch.cat([p.spread(x.index_select(1, c)) for p, c in zip(self._parts(), places, strict=True)], 1)
+
+    def soften(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return torch.cat([part.soften(share, generator) for part, _, share in self._shares(params)], 1)
+
+    def draw_modelled(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        out = params.new_empty(len(params), self.layout.size)
+        for part, places, share in self._shares(params):
+            out[:, places] = part.draw_modelled(share, generator)
+        return out
+
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         out = params.new_empty(len(params), self.layout.size)
         for part, places, share in self._shares(params):

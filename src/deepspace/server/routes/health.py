@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from deepspace.server.health import health_info
 from deepspace.server.view import View
-from deepspace.server.wire import HealthInfo
+from deepspace.server.wire import HealthInfo, UncoveredInfo
 
 __all__ = ["add"]
 
@@ -17,3 +17,7 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/health")
     def read_health() -> HealthInfo:
         return health_info(current().space)
+
+    @app.get("/api/uncovered")
+    def read_uncovered() -> UncoveredInfo:
+        return current().left_out.info()

@@ -21,6 +21,7 @@ from deepspace.server.wire import (
     session,
     shared,
     space,
+    uncovered,
 )
 from deepspace.server.wire.axes import *
 from deepspace.server.wire.base import *
@@ -37,6 +38,7 @@ from deepspace.server.wire.rows import *
 from deepspace.server.wire.session import *
 from deepspace.server.wire.shared import *
 from deepspace.server.wire.space import *
+from deepspace.server.wire.uncovered import *
 
 __all__ = [
     *axes.__all__,
@@ -54,4 +56,5 @@ __all__ = [
     *session.__all__,
     *shared.__all__,
     *space.__all__,
+    *uncovered.__all__,
 ]
