@@ -10,6 +10,7 @@ from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, s
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
+from deepspace.metrics.importance import marginal
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
@@ -56,6 +57,7 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("marginal", marginal, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
