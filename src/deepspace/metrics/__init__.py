@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
+from deepspace.metrics.clustering import clustering
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
@@ -57,6 +58,7 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("clustering", clustering, slow=True)
 registry.register("marginal", marginal, slow=True)
 
 

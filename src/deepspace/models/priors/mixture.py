@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,10 +43,10 @@ class Mixture(Prior):
         count = min(self.components, len(z))
         fitted = Fitted(count, covariance_type="diag", reg_covar=1e-3, n_init=3, random_state=0, max_iter=200)
         fitted.fit(z.double().cpu().numpy())
+        order = np.argsort(-fitted.weights_, kind="stable")  # the largest cluster is number 0
         for own, found in (
             (self.means, fitted.means_),
-            (self.log_variance, fitted.covariances_),
-            (self.logits, fitted.weights_),
+            (self.log_variance, np.log(fitted.covariances_)),
+            (self.logits, np.log(np.maximum(fitted.weights_, 1e-12))),
         ):
-            value = torch.from_numpy(found).to(own)
-            own[:count] = value if own is self.means else value.clamp_min(1e-12).log()
+            own[:count] = torch.from_numpy(found[order]).to(own)
