@@ -139,6 +139,7 @@ def test_narrow_components_lose_no_accuracy() -> None:
 def test_pseudo_inputs_begin_as_training_rows() -> None:
     for name in ("grey 8x8", "table"):
         model, x = make(name, prior="vamp", components=64)
+        model.eval()
         own = model.prior.inputs.detach() * model.prior.unit
         torch.testing.assert_close(own, x.float(), equal_nan=True)
         means, _ = model._posterior(x)

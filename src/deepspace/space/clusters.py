@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +49,7 @@ def with_clusters(dataset: Dataset, model: LatentModel, latents: npt.NDArray[Any
     if chances is None:
         return dataset, None
     taken = {c.casefold() for c in dataset.rows.column_names} | {c.name.casefold() for c in dataset.schema.columns}
-    name = next(n for n in (COLUMN, *(f"{COLUMN}_{i}" for i in count(2))) if n not in taken)
+    name = next(n for n in chain((COLUMN,), (f"{COLUMN}_{i}" for i in count(2))) if n not in taken)
     numbers = chances.argmax(1)
     there, codes = np.unique(numbers, return_inverse=True)
     names = tuple(str(k) for k in there)
