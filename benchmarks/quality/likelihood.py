@@ -3,7 +3,7 @@
 Every model has one stochastic layer of 50 latents. The rows "784-200-200-50" have the networks of Burda 2016
 (arXiv:1509.00519), whose column the published figures are from; every image is binarised anew at each look, in training
 and in the test (a pixel is white with the probability of its grey level), and the encoder sees what the likelihood
-measures. 58,800 of the training images are learned from and 1,200 say when to stop; all 10,000 test images are measured.
+measures. 58,800 training images are learned from and 1,200 say when to stop; all 10,000 test images are measured.
 
     python benchmarks/quality/likelihood.py --quick            a minute, to try it out: 6,000 images, 500 test images
     python benchmarks/quality/likelihood.py --epochs 400       as long as one likes; goes on where it was cut short

@@ -71,7 +71,7 @@ def _rows(model: LatentModel, x: Tensor, samples: int, decodes: int, generator: 
         z = (mean + scale * noise).flatten(0, 1)
         log_q = (-0.5 * (noise.square() + math.log(2 * math.pi)) - scale.log()).sum(2)
         again = x.repeat(k, *(1 for _ in x.shape[1:]))
-        log_p = (model.log_likelihood(again, z).double() + model.log_prior(z).double()).unflatten(0, (k, -1))
+        log_p = (model.log_likelihood(again, z).double() + model.log_prior(z).double()).reshape(k, -1)
         log_w = log_p - log_q.double()
         once = torch.logaddexp(once, torch.logsumexp(log_w, 0))
         twice = torch.logaddexp(twice, torch.logsumexp(2 * log_w, 0))

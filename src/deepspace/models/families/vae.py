@@ -182,11 +182,11 @@ class VAEModel(LatentModel):
             return self._weighted(x, mean, log_variance, weight, generator)
         k = config.draws
         z = _draw(mean, log_variance, k, generator)
-        again = (t.repeat(k, 1) for t in (mean, log_variance))
+        again = mean.repeat(k, 1), log_variance.repeat(k, 1)
         # Dimension by dimension costs a mixture K D numbers a row, and training asks for the sum.
         kl = self._density().kl(*again, z, each=config.free_bits > 0 or not self.training)
-        kl = kl.unflatten(0, (k, -1)).mean(0)
-        reconstruction = self.log_likelihood(_repeat(x, k), z).unflatten(0, (k, -1)).mean(0)
+        kl = kl.reshape(k, len(x), -1).mean(0)
+        reconstruction = self.log_likelihood(_repeat(x, k), z).reshape(k, -1).mean(0)
         paid = kl.mean(0).clamp_min(config.free_bits).sum() if config.free_bits else kl.sum(1).mean()
         return (weight * self.beta) * paid - reconstruction.mean(), Terms(reconstruction, kl)
 
@@ -205,21 +205,21 @@ class VAEModel(LatentModel):
         held = (t.detach() if path else t for t in (mean, log_variance))
         log_q = log_normal(z, *(t.repeat(k, 1) for t in held)).sum(1)
         log_likelihood = torch.cat(
-            [self.log_likelihood(_repeat(x, len(part) // len(x)), part) for part in z.split(_parts(len(x), k))]
+            [self.log_likelihood(_repeat(x, len(part) // len(x)), part) for part in torch.split(z, _parts(len(x), k))]
         )
         beta = weight * self.beta
-        log_w = (log_likelihood + beta * (density.log_prob(z) - log_q)).unflatten(0, (k, -1))  # (k, B)
+        log_w = (log_likelihood + beta * (density.log_prob(z) - log_q)).reshape(k, -1)  # (k, B)
         bound = (torch.logsumexp(log_w, 0) - math.log(k)).mean()
         loss = -bound
         if path:
             share = torch.softmax(log_w.detach(), 0)
-            z.register_hook(lambda gradient: gradient * share.flatten()[:, None])
+            z.register_hook(lambda g: g * share.flatten()[:, None])  # type: ignore[no-untyped-call]
             surrogate = -(share * log_w).sum(0).mean()
             loss = surrogate + (loss - surrogate).detach()
         with torch.no_grad():
-            again = (t.repeat(k, 1) for t in (mean, log_variance))
-            kl = density.kl(*again, z, each=not self.training).unflatten(0, (k, -1)).mean(0)
-        return loss, Terms(log_likelihood.detach().unflatten(0, (k, -1)).mean(0), kl)
+            again = mean.repeat(k, 1), log_variance.repeat(k, 1)
+            kl = density.kl(*again, z, each=not self.training).reshape(k, len(x), -1).mean(0)
+        return loss, Terms(log_likelihood.detach().reshape(k, -1).mean(0), kl)
 
     @torch.no_grad()
     def settle(self) -> None:

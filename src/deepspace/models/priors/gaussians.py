@@ -38,7 +38,7 @@ class GaussianMixture(Density):
 
     def log_prob_each(self, z: Tensor) -> Tensor:
         rows = max(1, _CELLS // self.means.numel())
-        return torch.cat([self._each(part) for part in z.split(rows)]) if len(z) else torch.zeros_like(z)
+        return torch.cat([self._each(part) for part in torch.split(z, rows)]) if len(z) else torch.zeros_like(z)
 
     def _each(self, z: Tensor) -> Tensor:
         cell = log_normal(z[:, None], self.means, self.log_variance)  # (B, K, D)

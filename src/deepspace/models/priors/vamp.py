@@ -22,6 +22,7 @@ class Vamp(Prior):
     """
 
     name = "vamp"
+    inputs: Tensor
 
     def __init__(self, layout: Layout, latent_dim: int, components: int) -> None:
         super().__init__(layout, latent_dim, components)
@@ -31,7 +32,6 @@ class Vamp(Prior):
             self.register_buffer("inputs", start)
         else:
             self.inputs = nn.Parameter(start + 0.5 * torch.rand(start.shape))
-        self.inputs: Tensor
 
     @torch.no_grad()
     def prepare(self, x: Tensor) -> None:
