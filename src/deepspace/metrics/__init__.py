@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
+from deepspace.metrics.clustering import clustering
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, SideBySide, compare, side_by_side, sides, twin
 from deepspace.metrics.coverage import Uncovered, measure_coverage, measure_frechet, uncovered
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
+from deepspace.metrics.importance import marginal
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
@@ -63,6 +65,8 @@ registry.register("trust", trust)
 registry.register("knn", knn)
 registry.register("coverage", measure_coverage, slow=True)
 registry.register("frechet_distance", measure_frechet, slow=True)
+registry.register("clustering", clustering, slow=True)
+registry.register("marginal", marginal, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

@@ -87,6 +87,14 @@ class LatentModel(nn.Module, ABC):
         """(B, D) -> (B,): log p(z) in nats, the density that ``sample_prior`` draws from."""
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
+    def observe(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B, *shape) -> the rows as the model measures them: the same, but where a family draws them first."""
+        return x
+
+    def clusters(self, z: Tensor) -> Tensor | None:
+        """(B, D) -> (B, K): how probable each cluster is, for a prior that is made of clusters; None elsewhere."""
+        return None
+
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         """What training minimises, a scalar in nats per row, with the terms it came from.
 
@@ -100,6 +108,9 @@ class LatentModel(nn.Module, ABC):
 
     def after_step(self) -> None:
         """Called after each step of training: moves what no gradient moves, such as an average of weights."""
+
+    def settle(self) -> None:
+        """Called once, when the warm-up of the KL is over and the rows have found their places in the latent space."""
 
     def distance_weights(self) -> Tensor | None:
         """(D,): what a squared difference in each dimension weighs between neighbours; None: all the same.

@@ -111,6 +111,28 @@ class BaseSpace:
             return np.empty(0, np.int64)
         return np.asarray(np.load(self.folder / "validation.npy", allow_pickle=False), np.int64)
 
+    @property
+    def cluster_column(self) -> str | None:
+        """The column that holds each row's cluster, where the model's prior is made of clusters."""
+        name = self.manifest.get("clusters")
+        return None if name is None else str(name)
+
+    def clusters(self, x: Any = None, *, z: npt.ArrayLike | None = None) -> npt.NDArray[np.float32]:
+        """(n, K): how probable each cluster is, for rows in the user's units or for latents (n, D).
+
+        Raises SpaceError where the model's prior is not made of clusters.
+        """
+        from deepspace.space.clusters import probabilities
+
+        if (x is None) == (z is None):
+            raise SpaceError(f"cannot find clusters in '{self.name}': give either x or z")
+        found = probabilities(self.model, self.encode(x) if z is None else self._check_z(z, "find the clusters of"))
+        if found is None:
+            raise SpaceError(
+                f"'{self.name}' has no clusters: its prior is not a mixture; fit with VAE(prior='mixture')"
+            )
+        return found
+
     @cached_property
     def measures(self) -> dict[str, Any]:
         """What was measured when the space was built."""

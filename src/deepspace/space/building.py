@@ -18,6 +18,7 @@ import numpy.typing as npt
 from deepspace.data.dataset import Dataset
 from deepspace.errors import SpaceError
 from deepspace.space.base import BaseSpace
+from deepspace.space.clusters import with_clusters
 from deepspace.space.density import Density
 from deepspace.space.figures import FIGURES, describe, encode_rows
 from deepspace.space.files import NpyWriter, Sink, Work, saving
@@ -93,6 +94,7 @@ class _Builder:
         self.stage = work.stage
         self.entries: dict[str, dict[str, Any]] = {}
         self.summary: dict[str, Any] = {}
+        self.clusters: str | None = None
 
     def build(self, on_places: Places | None, should_stop: Callable[[], bool] | None, measure: Measure | None) -> None:
         n, dim = len(self.dataset), self.model.latent_dim
@@ -103,6 +105,7 @@ class _Builder:
             self._write_samples()
             figures, unit = self._write_latents(validation)
             latents = np.load(self.stage / "latents_mean.npy", mmap_mode="r", allow_pickle=False)
+            self.dataset, self.clusters = with_clusters(self.dataset, self.model, latents)
             self._tell("encoding", 1.0, "measuring how crowded each place is")
             figures[FIGURES.index("log_density")] = Density(latents, unit, seed=self.seed).of_rows()
             self._write_array("figures.npy", figures)
@@ -253,6 +256,7 @@ class _Builder:
             "rows": len(self.dataset),
             "latent_dim": self.model.latent_dim,
             "columns": columns,
+            "clusters": self.clusters,
             "schema": self.dataset.schema.to_json(),
             "model": self.model.config_json(),
             "map": fitted.config_json(),

@@ -185,9 +185,9 @@ class _Run:
             self._restore(*saved)
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        """AdamW; only the weights of layers decay, not biases or what the likelihood learns."""
+        """AdamW; only the weights of layers decay, not biases or what likelihood and prior learn."""
         names = {id(p): name for name, p in self.model.named_parameters()}
-        decays = [p.ndim > 1 and not names[id(p)].startswith("likelihood.") for p in self.parameters]
+        decays = [p.ndim > 1 and not names[id(p)].startswith(("likelihood.", "prior.")) for p in self.parameters]
         groups = [
             {"params": [p for p, d in zip(self.parameters, decays, strict=True) if d], "weight_decay": self.plan.decay},
             {"params": [p for p, d in zip(self.parameters, decays, strict=True) if not d], "weight_decay": 0.0},
@@ -266,6 +266,8 @@ class _Run:
                 state.sums = [0.0, 0.0, 0.0]
                 self.generator.manual_seed(_noise_seed(self.config.seed, epoch, 0))
                 torch.manual_seed(_noise_seed(self.config.seed, epoch, 1))
+                if plan.warm(state.step) and not plan.warm(state.step - plan.steps):
+                    self.model.settle()
             try:
                 self._epoch(epoch, within)
             except KeyboardInterrupt:  # between two steps, by a signal or out of a callback
