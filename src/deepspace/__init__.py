@@ -17,10 +17,22 @@ if TYPE_CHECKING:
     from deepspace.api import Space, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import PCA, VAE
+    from deepspace.models import PCA, TCVAE, VAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = [
+    "PCA",
+    "TCVAE",
+    "VAE",
+    "DeepspaceError",
+    "Progress",
+    "Schema",
+    "Space",
+    "TrainConfig",
+    "compare",
+    "fit",
+    "open",
+]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",
@@ -28,6 +40,7 @@ _HOMES = {
     "Progress": "deepspace.training.events",
     "Schema": "deepspace.data.schema",
     "Space": "deepspace.api",
+    "TCVAE": "deepspace.models",
     "TrainConfig": "deepspace.training",
     "VAE": "deepspace.models",
     "compare": "deepspace.api",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures, WorstRows
+    from deepspace.metrics import Comparison, Disentanglement, Measures, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
@@ -107,6 +107,12 @@ class Space(BaseSpace):
         from deepspace.metrics import measure
 
         return measure(self, names)
+
+    def disentanglement(self, columns: Sequence[str] | None = None) -> Disentanglement:
+        """MIG, DCI, SAP, FactorVAE score and InfoMEC against two or more discrete columns that were not trained on."""
+        from deepspace.metrics import disentanglement
+
+        return disentanglement(self, columns)
 
     def twin(self, *, on_progress: Callable[[Progress], None] | None = None) -> Space:
         """Principal components of the same training rows at the same number of dimensions, as a space.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import SpaceError
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
+from deepspace.metrics.disentanglement import Disentanglement, disentangled, disentanglement
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Curve",
+    "Disentanglement",
     "Gap",
     "HeldOut",
     "Kept",
@@ -35,6 +37,7 @@ __all__ = [
     "WorstRows",
     "compare",
     "continuity",
+    "disentanglement",
     "health",
     "held_out",
     "measure",
@@ -56,6 +59,7 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("disentanglement", disentangled, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

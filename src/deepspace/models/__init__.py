@@ -8,11 +8,13 @@ from deepspace.models.choose import choose
 from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
 from deepspace.models.families.pca import PCA
+from deepspace.models.families.tcvae import TCVAE
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
     "PCA",
+    "TCVAE",
     "VAE",
     "ClosedForm",
     "Config",

@@ -165,6 +165,7 @@ class _Run:
         self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
+        self.model.training_rows = self.feed.count
         self.model.prepare(look.to(self.device))
         self.precision = self._precision()
         self.generator = torch.Generator(self.device)
