@@ -14,14 +14,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepspace.api import Space, compare, fit, open
+    from deepspace.api import Space, compare, fit, open, stability
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import PCA, TCVAE, VAE
+    from deepspace.models import PCA, QLAE, TCVAE, VAE
     from deepspace.training import Progress, TrainConfig
 
 __all__ = [
     "PCA",
+    "QLAE",
     "TCVAE",
     "VAE",
     "DeepspaceError",
@@ -32,12 +33,14 @@ __all__ = [
     "compare",
     "fit",
     "open",
+    "stability",
 ]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",
     "PCA": "deepspace.models",
     "Progress": "deepspace.training.events",
+    "QLAE": "deepspace.models",
     "Schema": "deepspace.data.schema",
     "Space": "deepspace.api",
     "TCVAE": "deepspace.models",
@@ -46,6 +49,7 @@ _HOMES = {
     "compare": "deepspace.api",
     "fit": "deepspace.api",
     "open": "deepspace.api",
+    "stability": "deepspace.api",
 }
 
 

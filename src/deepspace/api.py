@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Disentanglement, Measures, WorstRows
+    from deepspace.metrics import Comparison, Disentanglement, Measures, Stability, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
-__all__ = ["Space", "compare", "fit", "open"]
+__all__ = ["Space", "compare", "fit", "open", "stability"]
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -203,6 +203,16 @@ def compare(a: Space, b: Space, *, k: int = 10) -> Comparison:
     from deepspace.metrics import compare as compared
 
     return compared(a, b, k=k)
+
+
+def stability(spaces: Sequence[Space]) -> Stability:
+    """Which latent dimensions of the first space come back in the others, of the same rows and fitted with other seeds.
+
+    Raises SpaceError unless there are two or more, of the same rows.
+    """
+    from deepspace.metrics import stability as measured
+
+    return measured(spaces)
 
 
 def fit(

@@ -15,6 +15,7 @@ from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.stability import Stability, stability
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
 from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
@@ -34,6 +35,7 @@ __all__ = [
     "Measures",
     "Metric",
     "Registry",
+    "Stability",
     "WorstRows",
     "compare",
     "continuity",
@@ -44,6 +46,7 @@ __all__ = [
     "record",
     "registry",
     "sides",
+    "stability",
     "trustworthiness",
     "twin",
     "worst_rows",

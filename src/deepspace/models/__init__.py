@@ -8,12 +8,14 @@ from deepspace.models.choose import choose
 from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
 from deepspace.models.families.pca import PCA
+from deepspace.models.families.qlae import QLAE
 from deepspace.models.families.tcvae import TCVAE
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
     "PCA",
+    "QLAE",
     "TCVAE",
     "VAE",
     "ClosedForm",

@@ -187,7 +187,10 @@ class _Run:
         names = {id(p): name for name, p in self.model.named_parameters()}
         decays = [p.ndim > 1 and not names[id(p)].startswith("likelihood.") for p in self.parameters]
         groups = [
-            {"params": [p for p, d in zip(self.parameters, decays, strict=True) if d], "weight_decay": self.plan.decay},
+            {
+                "params": [p for p, d in zip(self.parameters, decays, strict=True) if d],
+                "weight_decay": self.plan.decay * self.model.decay,
+            },
             {"params": [p for p, d in zip(self.parameters, decays, strict=True) if not d], "weight_decay": 0.0},
         ]
         self.names = [names[id(p)] for group in groups for p in group["params"]]  # type: ignore[attr-defined]

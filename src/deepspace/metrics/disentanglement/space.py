@@ -89,8 +89,8 @@ def _measured(space: BaseSpace, held: HeldOut, columns: Sequence[str] | None, se
         count = len(np.unique(factors[:, k]))
         if not 2 <= count <= MOST_VALUES:
             raise SpaceError(
-                f"column '{name}' cannot be a factor: it has {count} different values in {len(factors):,} held-out rows, "
-                f"and a factor has 2 to {MOST_VALUES}; bin it first."
+                f"column '{name}' cannot be a factor: it has {count} different values in "
+                f"{len(factors):,} held-out rows, and a factor has 2 to {MOST_VALUES}; bin it first."
             )
     kinds = {c.name: c.kind for c in chosen}
     z = np.asarray(space.latents.mean[held.rows[known]], np.float64)
@@ -119,7 +119,7 @@ def _named(space: BaseSpace, name: str) -> Column:
         raise SpaceError(f"there is no column '{name}'; those that can be a factor are: {names}.")
     if column.role not in _UNTRAINED:
         raise SpaceError(
-            f"column '{name}' cannot be a factor: the model was trained on it, so that latents following it prove nothing."
+            f"column '{name}' cannot be a factor: the model was trained on it, and latents that follow it prove nothing."
         )
     if column.kind not in _DISCRETE:
         raise SpaceError(f"column '{name}' cannot be a factor: it is {column.kind}, and a factor has 2 to 50 values.")

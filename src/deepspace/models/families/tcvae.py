@@ -59,28 +59,35 @@ def decompose(
 ) -> Decomposition:
     """KL(q(z|n) || p(z)) = I(z; n) + TC(z) + sum_d KL(q(z_d) || p(z_d)), averaged over a batch (Chen 2018, eq. 2).
 
-    z, mean, log_variance: (B, D), z_i drawn from q(z|x_i); rows: N, of which the batch is a sample. With
-    q_ij = q(z_i | x_j), for all dimensions together and for each,
+    z, mean, log_variance: (B, D), z_i drawn from q(z|x_i); rows: N, of which the batch is a sample.
+    """
+    own, joint, marginal = _log_densities(z, mean, log_variance, rows, estimator)
+    prior = -0.5 * (z.square() + math.log(2 * math.pi))
+    return Decomposition((own - joint).mean(), (joint - marginal.sum(1)).mean(), (marginal - prior).sum(1).mean())
+
+
+def _log_densities(
+    z: Tensor, mean: Tensor, log_variance: Tensor, rows: int, estimator: Estimator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """log q(z_i|x_i) (B,), log q(z_i) (B,), log q(z_id) (B, D). With q_ij = q(z_i | x_j), for all dimensions together
+    and for each,
 
     stratified: q(z_i) = q_ii / N + (N - 1) / N mean_{j != i} q_ij. Chen 2018's stratified sampling gives one of the
     others another weight than the rest; this is its mean over which one, as unbiased and less noisy.
-    weighted: q(z_i) = sum_j q_ij / (N B), which is too small as long as B < N; the bias is nearly a constant.
+    weighted: q(z_i) = sum_j q_ij / (N B), which is too small as long as B < N, by nearly a constant.
     """
     batch = len(z)
     rows = max(rows, batch)
-    inverse = torch.exp(-log_variance)
     apart = z[:, None] - mean[None]  # (B, B, D)
-    each = -0.5 * (apart.square() * inverse + log_variance + math.log(2 * math.pi))
+    each = -0.5 * (apart.square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi))
     if estimator == "weighted" or batch == 1:
         weight = z.new_full((batch, batch), -math.log(rows * batch))
     else:
         weight = z.new_full((batch, batch), math.log((rows - 1) / (rows * (batch - 1))))
         weight.fill_diagonal_(-math.log(rows))
-    joint = torch.logsumexp(each.sum(2) + weight, 1)  # (B,): log q(z_i)
-    marginal = torch.logsumexp(each + weight[:, :, None], 1)  # (B, D): log q(z_id)
-    own = each.diagonal().sum(0)  # (B,): log q(z_i | x_i)
-    prior = -0.5 * (z.square() + math.log(2 * math.pi))
-    return Decomposition((own - joint).mean(), (joint - marginal.sum(1)).mean(), (marginal - prior).sum(1).mean())
+    joint = torch.logsumexp(each.sum(2) + weight, 1)
+    marginal = torch.logsumexp(each + weight[:, :, None], 1)
+    return each.diagonal().sum(0), joint, marginal
 
 
 class TCVAEModel(VAEModel):
