@@ -1,4 +1,4 @@
-"""The latent-quantised autoencoder: its codes, its bound on log p(x) summed in full, its prior, its places in between."""
+"""The latent-quantised autoencoder: its codes, its bound on log p(x) summed in full, its prior, what lies between."""
 
 from __future__ import annotations
 

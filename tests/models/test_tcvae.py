@@ -1,4 +1,4 @@
-"""The beta-TC-VAE's estimates against a mixture in full and a Gaussian in closed form, and its loss against the VAE's."""
+"""The beta-TC-VAE's estimates against a whole mixture and a Gaussian in closed form, its loss against the VAE's."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def _share(lines: Floats) -> Floats:
 
 
 def _scores(ranked: list[Floats], informative: list[npt.NDArray[np.bool_]]) -> Floats:
-    """(S,): the median UDR of each space with the others. Duan 2020 leaves dimensions that say nothing out of the sums."""
+    """(S,): the median UDR of each space with the others, over informative dimensions, as Duan 2020 has it."""
     count = len(ranked)
     pair = np.full((count, count), np.nan)
     for i in range(count):

@@ -118,9 +118,7 @@ def _named(space: BaseSpace, name: str) -> Column:
         names = ", ".join(f"'{c.name}'" for c in _usable(space)) or "none"
         raise SpaceError(f"there is no column '{name}'; those that can be a factor are: {names}.")
     if column.role not in _UNTRAINED:
-        raise SpaceError(
-            f"column '{name}' cannot be a factor: the model was trained on it, and latents that follow it prove nothing."
-        )
+        raise SpaceError(f"column '{name}' cannot be a factor: the model was trained on it, so it proves nothing.")
     if column.kind not in _DISCRETE:
         raise SpaceError(f"column '{name}' cannot be a factor: it is {column.kind}, and a factor has 2 to 50 values.")
     return column

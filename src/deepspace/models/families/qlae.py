@@ -22,8 +22,8 @@ _UNSEEN = 1e-4  # what a code that no row used counts as, so that its log probab
 class QLAE(Networked):
     """A latent-quantised autoencoder (Hsu 2023, arXiv:2305.18378): z_d takes one of a few learned values.
 
-    codes: values that each latent dimension has. quantisation: weight of (z - stop(e))^2 summed over dimensions, which
-        draws the codes to what the encoder says e. commitment: of (stop(z) - e)^2, which holds the encoder to the codes.
+    codes: values that each latent dimension has. quantisation: weight of (z - stop(e))^2, summed over dimensions, which
+        draws the codes to what the encoder says, e. commitment: of (stop(z) - e)^2, which holds the encoder to them.
     weight_decay: how much more than usual the networks' weights decay; the method leans on it.
     """
 
@@ -48,8 +48,8 @@ class QLAEModel(VAEModel):
     """e = encoder(x) (B, D);  z_d = the code of dimension d that is nearest to e_d;  p(x|z) from the decoder.
 
     loss = -log p(x|z) + quantisation |z - stop(e)|^2 + commitment |stop(z) - e|^2, with z's gradient handed to e as it
-    is. The prior is the frequency of each code, each dimension by itself, so that log p(x|z) + log p(z) is a lower bound
-    of log p(x) = log sum_z p(z) p(x|z), and ``kl`` is -log p(z_d), the code's length.
+    is. The prior is the frequency of each code, each dimension by itself, so that log p(x|z) + log p(z) is a lower
+    bound of log p(x) = log sum_z p(z) p(x|z), and ``kl`` is -log p(z_d), the code's length.
 
     ``encode`` gives codes, as mean; the scale says what a code leaves open, (distance of codes) / sqrt(12). ``decode``
     takes every place as it is and does not go to the nearest code: between two codes, which the decoder was trained on,

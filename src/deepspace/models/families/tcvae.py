@@ -78,16 +78,21 @@ def _log_densities(
     """
     batch = len(z)
     rows = max(rows, batch)
-    apart = z[:, None] - mean[None]  # (B, B, D)
-    each = -0.5 * (apart.square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi))
+    # log q(z_id | x_jd) is a quadratic in z_id, so that all pairs of a dimension are one matrix product.
+    precision = torch.exp(-log_variance)
+    constant = -0.5 * (mean.square() * precision + log_variance + math.log(2 * math.pi))
+    powers = torch.stack([z.square(), z, torch.ones_like(z)], 2).transpose(0, 1)  # (D, B, 3)
+    factors = torch.stack([-0.5 * precision, mean * precision, constant], 2).transpose(0, 1)
+    each = powers @ factors.transpose(1, 2)  # (D, B, B)
     if estimator == "weighted" or batch == 1:
         weight = z.new_full((batch, batch), -math.log(rows * batch))
     else:
         weight = z.new_full((batch, batch), math.log((rows - 1) / (rows * (batch - 1))))
         weight.fill_diagonal_(-math.log(rows))
-    joint = torch.logsumexp(each.sum(2) + weight, 1)
-    marginal = torch.logsumexp(each + weight[:, :, None], 1)
-    return each.diagonal().sum(0), joint, marginal
+    own = -0.5 * ((z - mean).square() * precision + log_variance + math.log(2 * math.pi)).sum(1)
+    joint = torch.logsumexp(each.sum(0) + weight, 1)
+    marginal = torch.logsumexp(each + weight, 2).T
+    return own, joint, marginal
 
 
 class TCVAEModel(VAEModel):
