@@ -13,8 +13,8 @@ SIZES = tuple(FACTORS.values())
 COUNT = int(np.prod(SIZES))
 
 _CHUNK = 2000
-_RADIUS = 0.36  # of the largest sprite, where the picture reaches from -1 to 1: dSprites' square is as large
-_REACH = 0.62  # how far centres move: sprites never leave the picture
+_RADIUS = 0.36  # of the largest sprite, where the picture reaches from -1 to 1: dSprites is as large
+_REACH = 0.58  # how far centres move: sprites never leave the picture
 
 
 def subset(n: int, seed: int = 0) -> NDArray[np.int64]:

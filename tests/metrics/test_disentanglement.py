@@ -259,6 +259,17 @@ def test_a_space_is_measured_on_its_held_out_rows() -> None:
     assert [m.name for m in measure(Known(), ["disentanglement"])] == [m.name for m in found.measures]  # type: ignore[arg-type]
 
 
+def test_a_dimension_that_is_not_active_closes_no_gap() -> None:
+    """Its mean follows a factor, but by less than its posterior is wide."""
+    space = Known()
+    whisper = (space.latents.mean[:, :1] - 1) * 0.05
+    space.latents.mean = np.concatenate([space.latents.mean, whisper], 1)
+    space.latents.scale = np.ones((len(space), 4), np.float32)
+    found = disentanglement(space)  # type: ignore[arg-type]
+    assert found.nmi[3].max() == 0
+    assert found.measures["mig"].value == pytest.approx(1, abs=0.005)
+
+
 def test_columns_that_prove_nothing_are_refused() -> None:
     trained = Known(("feature", "metadata", "feature"))
     with pytest.raises(SpaceError, match="'shape' cannot be a factor: the model was trained on it"):

@@ -55,7 +55,7 @@ class Stability(Tabular):
     @property
     def mean(self) -> Floats:
         """(D,): the mean correlation of each dimension with its match, over the other spaces."""
-        return self.correlation.mean(1)
+        return np.asarray(self.correlation.mean(1))
 
     def stable(self, least: float = 0.8) -> npt.NDArray[np.int64]:
         """The informative dimensions that every other space has too, at a correlation of ``least`` or more."""

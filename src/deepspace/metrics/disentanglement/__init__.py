@@ -8,10 +8,11 @@ from deepspace.metrics.disentanglement.infomec import infomec
 from deepspace.metrics.disentanglement.information import information
 from deepspace.metrics.disentanglement.mig import mig
 from deepspace.metrics.disentanglement.sap import sap
-from deepspace.metrics.disentanglement.space import Disentanglement, disentangled, disentanglement
+from deepspace.metrics.disentanglement.space import Disentanglement, active, disentangled, disentanglement
 
 __all__ = [
     "Disentanglement",
+    "active",
     "dci",
     "disentangled",
     "disentanglement",

@@ -104,8 +104,8 @@ def information(
     for part in parts:
         own, own_entropy = _mutual(codes[part], f[part])
         drawn.append(_adjusted(own, less, own_entropy))
-    beyond = nmi > floor
-    return Information(nmi, np.stack(drawn), beyond.any(1), beyond.any(0), len(z))
+    beyond = np.asarray(nmi > floor)
+    return Information(nmi, np.stack(drawn), np.asarray(beyond.any(1)), np.asarray(beyond.any(0)), len(z))
 
 
 def _adjusted(found: Floats, chance: Floats, entropy: Floats) -> Floats:

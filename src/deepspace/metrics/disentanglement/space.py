@@ -19,6 +19,7 @@ from deepspace.metrics.disentanglement.sap import sap
 from deepspace.metrics.heldout import HeldOut, held_out
 from deepspace.metrics.measure import Measure, Measures
 from deepspace.results import Tabular, figure, text_table
+from deepspace.space.moments import ACTIVE_VARIANCE
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.data.schema import Column
     from deepspace.space import BaseSpace
 
-__all__ = ["Disentanglement", "disentangled", "disentanglement"]
+__all__ = ["Disentanglement", "active", "disentangled", "disentanglement"]
 
 MOST_VALUES = 50
 _DISCRETE = ("boolean", "categorical", "ordinal", "integer", "numeric")
@@ -61,6 +62,8 @@ class Disentanglement(Tabular):
 def disentanglement(space: BaseSpace, columns: Sequence[str] | None = None, *, seed: int = 0) -> Disentanglement:
     """Measure how well single latent dimensions match known factors of variation, on rows held out of training.
 
+    Dimensions that are not active count as constant.
+
     columns: two or more discrete columns (2 to 50 values) that the model was not trained on: target or metadata; None:
     all such. Rows where one is missing are left out. Raises SpaceError where there are not two, or one cannot serve.
     """
@@ -93,7 +96,7 @@ def _measured(space: BaseSpace, held: HeldOut, columns: Sequence[str] | None, se
                 f"{len(factors):,} held-out rows, and a factor has 2 to {MOST_VALUES}; bin it first."
             )
     kinds = {c.name: c.kind for c in chosen}
-    z = np.asarray(space.latents.mean[held.rows[known]], np.float64)
+    z = active(np.asarray(space.latents.mean[held.rows[known]], np.float64))
     found = information(z, factors, seed=seed)
     infom, infoc = infomec_of(found)
     measures = (
@@ -106,6 +109,16 @@ def _measured(space: BaseSpace, held: HeldOut, columns: Sequence[str] | None, se
         infoc,
     )
     return Disentanglement(names, found.nmi, Measures(measures))
+
+
+def active(latents: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """(n, D) -> the same with 0 for dimensions whose posterior mean varies by no more than 0.01 (Burda 2016).
+
+    What such a dimension says drowns in its posterior's noise, but its mean may still follow a factor in the fifth
+    decimal, and bins of equally many rows would take it at its word: beside a true latent it would close every gap.
+    """
+    z = np.asarray(latents, np.float64)
+    return np.where(z.var(0) > ACTIVE_VARIANCE, z, 0.0)
 
 
 def _usable(space: BaseSpace) -> list[Column]:
