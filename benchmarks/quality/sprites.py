@@ -1,6 +1,6 @@
 """Disentanglement on sprites with dSprites' factors: MIG, DCI, SAP, FactorVAE score, InfoMEC.
 
-50,000 of the 737,280 sprites, drawn at 64 x 64 and averaged over blocks down to SIDE, which costs a core some 50 us a row
+50,000 of the 737,280 sprites, drawn at 64 x 64 and averaged over blocks down to SIDE, which costs a core 50 us a row
 instead of the 560 of 64 x 64 and 1,200 units; 10 latents; fully connected. All figures are of the rows held out of
 training. Orientation counts, though a square or an ellipse does not tell it.
 """
