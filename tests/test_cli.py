@@ -255,6 +255,10 @@ def test_measure_layers_verify_and_report(cli: Cli, fitted: Path, tmp_path: Path
     found = json.loads(cli("measure", fitted, "--json").stdout)
     assert {m["name"] for m in found["measures"]} >= {"elbo"}
     assert all("n" in m for m in found["measures"])
+    again = cli("measure", fitted, "--beside", fitted)
+    assert "dimensions come back in the other space" in again.stdout
+    found = json.loads(cli("measure", fitted, "--beside", fitted, "--json").stdout)
+    assert found["stability"][0]["least"] == pytest.approx(1)
     compared = json.loads(cli("compare", fitted, "--json").stdout)
     assert "PCA" in compared["sentences"][0]
     assert compared["figures"][0]["n"] == 15

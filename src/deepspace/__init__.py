@@ -14,15 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepspace.api import Space, compare, fit, open
+    from deepspace.api import Space, compare, fit, open, stability
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import GAN, PCA, VAE
+    from deepspace.models import GAN, PCA, QLAE, TCVAE, VAE
     from deepspace.training import Progress, TrainConfig
 
 __all__ = [
     "GAN",
     "PCA",
+    "QLAE",
+    "TCVAE",
     "VAE",
     "DeepspaceError",
     "Progress",
@@ -32,6 +34,7 @@ __all__ = [
     "compare",
     "fit",
     "open",
+    "stability",
 ]
 
 _HOMES = {
@@ -39,13 +42,16 @@ _HOMES = {
     "GAN": "deepspace.models",
     "PCA": "deepspace.models",
     "Progress": "deepspace.training.events",
+    "QLAE": "deepspace.models",
     "Schema": "deepspace.data.schema",
     "Space": "deepspace.api",
+    "TCVAE": "deepspace.models",
     "TrainConfig": "deepspace.training",
     "VAE": "deepspace.models",
     "compare": "deepspace.api",
     "fit": "deepspace.api",
     "open": "deepspace.api",
+    "stability": "deepspace.api",
 }
 
 

@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures, SideBySide, Uncovered, WorstRows
+    from deepspace.metrics import Comparison, Disentanglement, Measures, SideBySide, Stability, Uncovered, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
-__all__ = ["Space", "compare", "fit", "open"]
+__all__ = ["Space", "compare", "fit", "open", "stability"]
 
 _CHECKPOINT = "checkpoint.safetensors"
 
@@ -107,6 +107,12 @@ class Space(BaseSpace):
         from deepspace.metrics import measure
 
         return measure(self, names)
+
+    def disentanglement(self, columns: Sequence[str] | None = None) -> Disentanglement:
+        """MIG, DCI, SAP, FactorVAE score and InfoMEC against two or more discrete columns that were not trained on."""
+        from deepspace.metrics import disentanglement
+
+        return disentanglement(self, columns)
 
     def twin(self, model: str | Config = "pca", *, on_progress: Callable[[Progress], None] | None = None) -> Space:
         """Another model of the same training rows at the same number of dimensions, as a space: principal components,
@@ -209,6 +215,16 @@ def compare(a: Space, b: Space, *, k: int = 10) -> Comparison:
     from deepspace.metrics import compare as compared
 
     return compared(a, b, k=k)
+
+
+def stability(spaces: Sequence[Space]) -> Stability:
+    """Which latent dimensions of the first space come back in the others, of the same rows and fitted with other seeds.
+
+    Raises SpaceError unless there are two or more, of the same rows.
+    """
+    from deepspace.metrics import stability as measured
+
+    return measured(spaces)
 
 
 def fit(

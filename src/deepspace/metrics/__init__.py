@@ -9,6 +9,7 @@ from deepspace.errors import SpaceError
 from deepspace.metrics.clustering import clustering
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, SideBySide, compare, side_by_side, sides, twin
 from deepspace.metrics.coverage import Uncovered, measure_coverage, measure_frechet, uncovered
+from deepspace.metrics.disentanglement import Disentanglement, disentangled, disentanglement
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
@@ -17,6 +18,7 @@ from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.stability import Stability, stability
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
 from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Curve",
+    "Disentanglement",
     "Gap",
     "HeldOut",
     "Kept",
@@ -36,10 +39,12 @@ __all__ = [
     "Metric",
     "Registry",
     "SideBySide",
+    "Stability",
     "Uncovered",
     "WorstRows",
     "compare",
     "continuity",
+    "disentanglement",
     "health",
     "held_out",
     "measure",
@@ -47,6 +52,7 @@ __all__ = [
     "registry",
     "side_by_side",
     "sides",
+    "stability",
     "trustworthiness",
     "twin",
     "uncovered",
@@ -67,6 +73,7 @@ registry.register("coverage", measure_coverage, slow=True)
 registry.register("frechet_distance", measure_frechet, slow=True)
 registry.register("clustering", clustering, slow=True)
 registry.register("marginal", marginal, slow=True)
+registry.register("disentanglement", disentangled, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

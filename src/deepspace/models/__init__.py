@@ -9,12 +9,16 @@ from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
 from deepspace.models.families.gan import GAN
 from deepspace.models.families.pca import PCA
+from deepspace.models.families.qlae import QLAE
+from deepspace.models.families.tcvae import TCVAE
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
     "GAN",
     "PCA",
+    "QLAE",
+    "TCVAE",
     "VAE",
     "ClosedForm",
     "Config",

@@ -42,6 +42,10 @@ class LatentModel(nn.Module, ABC):
     best_by_loss: bool = True
     """Whether a smaller held-out loss means better weights. Where the loss is a game between networks it does not:
     training then keeps its last weights and never stops early."""
+    training_rows: int = 0
+    """How many rows training has, set when it starts; 0: not known. For losses that ask how large the data is."""
+    decay: float = 1.0
+    """How much more than usual the weights of its layers decay."""
     adam: tuple[float, float] = (0.9, 0.99)
     """Decay of the optimizer's averages of the gradient and of its square."""
 

@@ -168,6 +168,7 @@ class _Run:
         self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
+        self.model.training_rows = self.feed.count
         self.model.prepare(look.to(self.device))
         self.precision = self._precision()
         self.generator = torch.Generator(self.device)
@@ -189,7 +190,10 @@ class _Run:
         names = {id(p): name for name, p in self.model.named_parameters()}
         decays = [p.ndim > 1 and not names[id(p)].startswith(("likelihood.", "prior.")) for p in self.parameters]
         groups = [
-            {"params": [p for p, d in zip(self.parameters, decays, strict=True) if d], "weight_decay": self.plan.decay},
+            {
+                "params": [p for p, d in zip(self.parameters, decays, strict=True) if d],
+                "weight_decay": self.plan.decay * self.model.decay,
+            },
             {"params": [p for p, d in zip(self.parameters, decays, strict=True) if not d], "weight_decay": 0.0},
         ]
         self.names = [names[id(p)] for group in groups for p in group["params"]]  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
 from deepspace.models.families.gan import GAN, GANModel
 from deepspace.models.families.pca import PCA, PCAModel
+from deepspace.models.families.qlae import QLAE, QLAEModel
+from deepspace.models.families.tcvae import TCVAE, TCVAEModel
 from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
 
@@ -30,6 +32,8 @@ REGISTRY: dict[str, Family] = {
     "vae": Family(VAE, VAEModel),
     "pca": Family(PCA, PCAModel),
     "gan": Family(GAN, GANModel),
+    "tcvae": Family(TCVAE, TCVAEModel),
+    "qlae": Family(QLAE, QLAEModel),
 }
 
 

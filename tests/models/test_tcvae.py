@@ -1,0 +1,147 @@
+"""The beta-TC-VAE's estimates against a whole mixture and a Gaussian in closed form, its loss against the VAE's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from deepspace.errors import ModelError
+from deepspace.models import TCVAE, VAE, build, choose
+from deepspace.models.families.tcvae import TCVAEModel, _log_densities, decompose
+from deepspace.training import TrainConfig, train
+from deepspace.training.evaluate import evaluate
+from tests.models.test_vae import LAYOUTS, rows
+
+SPREAD = torch.tensor([[1.0, 0.7, 0.0], [0.7, 1.0, 0.3], [0.0, 0.3, 1.0]])
+SCALE = 0.6
+
+
+def posteriors(n: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A draw, the mean and the log-variance of n rows; over all rows z ~ N(0, SPREAD + SCALE^2)."""
+    generator = torch.Generator().manual_seed(seed)
+    mean = torch.randn(n, 3, generator=generator) @ torch.linalg.cholesky(SPREAD).T
+    z = mean + SCALE * torch.randn(n, 3, generator=generator)
+    return z, mean, torch.full((n, 3), 2 * math.log(SCALE))
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+@pytest.mark.parametrize("n", [40, 1])
+def test_the_parts_make_up_the_kl(estimator: Any, n: int) -> None:
+    z, mean, log_variance = posteriors(n)
+    parts = decompose(z, mean, log_variance, 500, estimator)
+    expected = Normal(mean, (0.5 * log_variance).exp()).log_prob(z) - Normal(0.0, 1.0).log_prob(z)
+    assert sum(parts) == pytest.approx(float(expected.sum(1).mean()), abs=1e-4)
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+def test_on_the_whole_data_it_is_the_mixture_itself(estimator: Any) -> None:
+    n = 60
+    z, mean, log_variance = posteriors(n)
+    scale = (0.5 * log_variance).exp()
+    own, joint, marginal = _log_densities(z, mean, log_variance, n, estimator)
+    # Weighted sampling divides by N B where the mixture has N: a constant, which no gradient sees.
+    off = math.log(n) if estimator == "weighted" else 0.0
+    every = MixtureSameFamily(Categorical(torch.ones(n)), Independent(Normal(mean, scale), 1))
+    torch.testing.assert_close(joint + off, every.log_prob(z))
+    for d in range(3):
+        one = MixtureSameFamily(Categorical(torch.ones(n)), Normal(mean[:, d], scale[:, d]))
+        torch.testing.assert_close(marginal[:, d] + off, one.log_prob(z[:, d]))
+    torch.testing.assert_close(own, Normal(mean, scale).log_prob(z).sum(1))
+
+
+def test_a_gaussian_in_closed_form() -> None:
+    """TC = -1/2 log det of the correlations, I = 1/2 log det(S / s^2), marginal KL = 1/2 (v - 1 - log v)."""
+    total = SPREAD + SCALE**2 * torch.eye(3)
+    variance = total.diagonal()
+    correlation = total / (variance[:, None] * variance).sqrt()
+    found = torch.stack([torch.stack(decompose(*posteriors(1500, seed), rows=1500)) for seed in range(8)]).mean(0)
+    expected = (
+        0.5 * torch.logdet(total / SCALE**2),
+        -0.5 * torch.logdet(correlation),
+        0.5 * (variance - 1 - variance.log()).sum(),
+    )
+    for value, truth in zip(found, expected, strict=True):
+        assert float(value) == pytest.approx(float(truth), abs=0.05)
+
+
+def test_stratified_batches_estimate_the_density_without_bias() -> None:
+    n, batch = 400, 20
+    z, mean, log_variance = posteriors(n)
+    whole = _log_densities(z, mean, log_variance, n, "stratified")[1][0].exp()
+    rng, found = np.random.default_rng(0), []
+    for _ in range(4000):
+        pick = np.concatenate([[0], 1 + rng.choice(n - 1, batch - 1, replace=False)])
+        found.append(float(_log_densities(z[pick], mean[pick], log_variance[pick], n, "stratified")[1][0].exp()))
+    error = np.std(found) / math.sqrt(len(found))
+    assert abs(np.mean(found) - float(whole)) < 4 * error
+    assert error < 0.05 * float(whole)
+
+
+def model(**settings: Any) -> tuple[TCVAEModel, VAE, torch.Tensor]:
+    layout = LAYOUTS["vector 20"]
+    x = rows(layout, 64)
+    config = choose(layout, x, TCVAE(latent_dim=3, **settings))
+    made = build(config, layout, seed=1)
+    assert isinstance(made, TCVAEModel)
+    own = {k: v for k, v in config.to_json().items() if k not in ("alpha", "beta", "gamma", "estimator")}
+    return made, VAE.from_json(own), torch.from_numpy(x)
+
+
+@pytest.mark.parametrize("estimator", ["stratified", "weighted"])
+def test_with_weights_of_one_it_is_the_vae(estimator: str) -> None:
+    made, plain, x = model(alpha=1, beta=1, gamma=1, estimator=estimator)
+    vae = build(plain, LAYOUTS["vector 20"], seed=1)
+    vae.load_state_dict(made.state_dict())
+    made.training_rows = 1000
+    for each in (made, vae):
+        each.eval()
+    for weight in (0.3, 1.0):
+        ours, theirs = (m.loss(x, weight, torch.Generator().manual_seed(0))[0] for m in (made, vae))
+        assert float(ours) == pytest.approx(float(theirs), rel=1e-6)
+
+
+def test_each_weight_adds_its_part() -> None:
+    plain, _, x = model(alpha=1, beta=1, gamma=1)
+    plain.eval().training_rows = 1000
+    base = float(plain.loss(x, 1.0, torch.Generator().manual_seed(0))[0].detach())
+    posterior = plain.encode(x)
+    z = posterior.mean + posterior.scale * torch.randn(posterior.mean.shape, generator=torch.Generator().manual_seed(0))
+    parts = decompose(z, posterior.mean, 2 * posterior.scale.log(), 1000)
+    for name, part in zip(("alpha", "beta", "gamma"), parts, strict=True):
+        made, _, _ = model(**{"alpha": 1, "beta": 1, "gamma": 1, name: 5})
+        made.load_state_dict(plain.state_dict())
+        made.eval().training_rows = 1000
+        loss = float(made.loss(x, 1.0, torch.Generator().manual_seed(0))[0].detach())
+        assert loss - base == pytest.approx(4 * float(part.detach()), rel=1e-3, abs=1e-3)
+
+
+def test_the_size_of_the_data_is_that_of_training_also_when_held_out_rows_are_judged() -> None:
+    digits = (load_digits().images[:400] * 16).clip(0, 255).astype(np.uint8)[:, None]
+    made, vae = (
+        build(choose(LAYOUTS["grey 8x8"], digits, c), LAYOUTS["grey 8x8"], seed=0)
+        for c in (TCVAE(latent_dim=4, hidden=(32,)), VAE(latent_dim=4, hidden=(32,)))
+    )
+    assert made.training_rows == 0
+    history = train(made, digits, TrainConfig(epochs=3, threads=1))
+    assert made.training_rows == 400 - history.validation_rows == 360
+    vae.load_state_dict(made.state_dict())
+    held = torch.from_numpy(digits[history.validation_index])
+    ours, theirs = (evaluate(m, held, torch.device("cpu")) for m in (made, vae))
+    # The ELBO stays the ELBO; the score is lower by 5 TC, which the posteriors of the held-out rows have among them.
+    assert ours.elbo == pytest.approx(theirs.elbo, rel=1e-6)
+    assert theirs.score == pytest.approx(theirs.elbo, rel=1e-6)
+    assert math.isfinite(ours.score)
+    assert ours.score != pytest.approx(ours.elbo, abs=1e-3)
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ModelError, match="TCVAE alpha must be a finite number of at least 0, got -1"):
+        TCVAE(alpha=-1)
+    with pytest.raises(ModelError, match="TCVAE estimator must be one of stratified, weighted, got 'exact'"):
+        TCVAE(estimator="exact")  # type: ignore[arg-type]
