@@ -57,7 +57,7 @@ def test_the_gradients_are_those_of_the_two_games_played_apart() -> None:
 def test_what_decodes_is_the_average_of_the_generators_weights() -> None:
     layout = LAYOUTS["vector 20"]
     model = made(layout, rows(layout, 32), latent_dim=3)
-    decoder, generator = (list(m.parameters())[0].detach() for m in (model.decoder, model.generator))
+    decoder, generator = (next(iter(m.parameters())).detach() for m in (model.decoder, model.generator))
     assert torch.equal(decoder, generator)
     expected = decoder.clone()
     for step in range(1, 6):
