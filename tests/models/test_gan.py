@@ -15,6 +15,7 @@ from deepspace.metrics.coverage import prdc
 from deepspace.models import GAN, Layout, build, choose, likelihoods
 from deepspace.models.families.gan import GANModel
 from deepspace.training import TrainConfig, train
+from deepspace.training.plan import make
 from tests.models.test_vae import LAYOUTS, rows
 
 
@@ -57,7 +58,7 @@ def test_the_gradients_are_those_of_the_two_games_played_apart() -> None:
 def test_what_decodes_is_the_average_of_the_generators_weights() -> None:
     layout = LAYOUTS["vector 20"]
     model = made(layout, rows(layout, 32), latent_dim=3)
-    decoder, generator = (list(m.parameters())[0].detach() for m in (model.decoder, model.generator))
+    decoder, generator = (next(iter(m.parameters())).detach() for m in (model.decoder, model.generator))
     assert torch.equal(decoder, generator)
     expected = decoder.clone()
     for step in range(1, 6):
@@ -128,6 +129,14 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path) -> Non
     train(again, x, broken)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_a_model_may_ask_for_other_steps_and_the_user_has_the_last_word() -> None:
+    usual, own = make(TrainConfig(), 10_000), make(TrainConfig(), 10_000, pace=0.5, length=2.0)
+    assert (own.epochs, own.learning_rate) == (2 * usual.epochs, usual.learning_rate / 2)
+    assert own.decay == usual.decay
+    told = make(TrainConfig(epochs=7, learning_rate=0.01), 10_000, pace=0.5, length=2.0)
+    assert (told.epochs, told.learning_rate) == (7, 0.01)
 
 
 def test_settings_that_a_gan_does_not_have_are_refused() -> None:

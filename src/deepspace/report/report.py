@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepspace.errors import SpaceError
+from deepspace.errors import DeepspaceError, SpaceError
 from deepspace.metrics import Measures, Uncovered, health, measure, uncovered
 from deepspace.report.pictures import Key, colours, curve, map_picture
 from deepspace.report.samples import ROWS, generated, originals, reconstructions
@@ -90,7 +90,7 @@ def _left_out(space: BaseSpace) -> Uncovered | None:
     """None where it cannot be asked."""
     try:
         return uncovered(space)
-    except SpaceError:
+    except DeepspaceError:
         return None
 
 

@@ -99,14 +99,14 @@ def test_radii_and_nearest_are_those_of_all_distances() -> None:
 @pytest.mark.slow
 def test_the_published_example() -> None:
     """10,000 rows against 10,000 of N(0, I) in 1,000 dimensions, k = 5. The authors print .4772, .4705, 1.0555, .9735
-    without a seed, so that those are one draw: they must lie among ours, and ours equal what their code gives on the
-    same rows (numpy's RandomState(1): .4615, .4955, .8620, .9536)."""
+    without a seed, so that those are one draw: they must lie among ours, and ours equal what their code (e320c1d) gives
+    on the same rows (numpy's RandomState(1): .4615, .4955, .86196, .9536)."""
     draws = []
     for seed in (1, 0, 42):
         state = np.random.RandomState(seed)
         real, made = state.normal(size=(10_000, 1_000)), state.normal(size=(10_000, 1_000))
         found = prdc(real, made, 5)
         draws.append((found.precision, found.recall, found.density, found.coverage))
-    np.testing.assert_allclose(draws[0], (0.4615, 0.4955, 0.8620, 0.9536), atol=5e-4)
+    np.testing.assert_allclose(draws[0], (0.4615, 0.4955, 0.86196, 0.9536), atol=2e-4)
     for published, ours in zip((0.4772, 0.4705, 1.0555, 0.9735), np.array(draws).T, strict=True):
         assert ours.min() - 0.02 * published <= published <= ours.max() + 0.02 * published

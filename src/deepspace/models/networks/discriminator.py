@@ -50,7 +50,7 @@ class Discriminator(nn.Module):
 
     @torch.no_grad()
     def prepare(self, rows: Tensor, seen: Tensor) -> None:
-        """Measure one mean and deviation on rows (N, E), where seen: those of a table are standardised one by one."""
+        """Measure one mean and deviation over rows (N, E), where seen; the schema has scaled a table's columns."""
         values = rows[seen]
         self.shift.copy_(values.mean())
         self.factor.copy_(1 / values.std().clamp_min(1e-3))
