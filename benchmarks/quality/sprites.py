@@ -1,9 +1,9 @@
 """Disentanglement on sprites with dSprites' factors: MIG, DCI, SAP, FactorVAE score, InfoMEC.
 
-On a processor 50,000 of the 737,280 sprites, averaged over blocks from 64 x 64 to 16 x 16, and 40 passes over them with
-256 and 128 units: 50 us of one core a row, where the paper's setting takes 560. With ``--device cuda`` that setting (Chen
-2018): 64 x 64, two layers of 1,200 units, and about as many steps, of half its batch. 10 latents. All figures are of the
-rows held out of training. Orientation counts, though a square or an ellipse does not tell it.
+On a processor 50,000 of the 737,280 sprites, averaged over blocks from 64 x 64 to 16 x 16, and 40 passes over them
+with 256 and 128 units: 50 us of one core a row, where the paper's setting takes 560. With ``--device cuda`` that
+setting (Chen 2018): 64 x 64, two layers of 1,200 units, and about as many steps, of half its batch. 10 latents. All
+figures are of the rows held out of training. Orientation counts, though a square or an ellipse does not tell it.
 """
 
 from __future__ import annotations
