@@ -60,7 +60,8 @@ def test_a_code_of_one_dimension_a_factor_reaches_the_top(kind: str) -> None:
 
 def test_a_rotated_code_falls_and_still_informs() -> None:
     f = factors()
-    straight, turned = every(f.astype(float), f), every(rotated(f, 2), f)
+    straight = every(f + 0.001 * np.random.default_rng(3).normal(size=f.shape), f)
+    turned = every(rotated(f + 0.001 * np.random.default_rng(3).normal(size=f.shape), 2), f)
     for name in ("mig", "dci_disentanglement", "dci_completeness", "sap", "infom", "infoc"):
         assert turned[name].value < 0.7 * straight[name].value, name
     assert turned["infoe"].value == pytest.approx(straight["infoe"].value, abs=0.05)  # linear, whatever the axes
@@ -149,6 +150,14 @@ def test_sap_is_the_gap_of_squared_correlations() -> None:
     # Unordered: dimension 2 tells factor 1 exactly, the others guess at one in nine.
     assert sap(z, f, [False, False]).value == pytest.approx(sap(z, f.astype(str)).value)
     assert sap(z[:, 2:], f.astype(str)).value == pytest.approx((1 + 1 / 9) / 2, abs=0.03)
+
+
+def test_codes_are_told_by_their_values_whatever_their_order() -> None:
+    """As indicators: a code whose numbers are out of order is as explicit as any."""
+    f = factors(2000)
+    shuffled = np.stack([np.random.default_rng(k).permutation(size)[f[:, k]] for k, size in enumerate(SIZES)], 1)
+    for z in (f, shuffled):
+        assert infomec(z, f)[1].value > 0.97
 
 
 def test_a_dead_dimension_wins_no_vote() -> None:
