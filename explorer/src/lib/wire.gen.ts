@@ -292,6 +292,13 @@ export interface FactorsInfo {
   sample: number;
 }
 
+/** A model family that can learn this data. */
+export interface FamilyInfo {
+  name: string;
+  title: string;
+  says: string;
+}
+
 /** Density, float32 at /api/layers/density.f32. ``levels[i]`` is exceeded by ``shares[i]`` of the ``n`` rows. */
 export interface FieldInfo {
   origin: [number, number];
@@ -330,6 +337,7 @@ export interface FitRequest {
   overwrite: boolean;
   epochs: number | null;
   latentDim: number | null;
+  model: string | null;
 }
 
 /** A row, and the cell in which the text was found; both empty where it was the row's number. */
@@ -456,6 +464,7 @@ export interface Look {
   notes: string[];
   head: Head;
   items: (ImageContent | SignalContent | TableContent | VectorContent)[] | null;
+  families: FamilyInfo[];
   output: string;
   taken: boolean;
 }

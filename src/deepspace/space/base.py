@@ -221,8 +221,8 @@ class BaseSpace:
     def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
         """n new rows in the user's own units, from z drawn from the model's prior.
 
-        With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
-        of ages or the most frequent category would be the same in every row; the rest are means.
+        With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables and counts are drawn,
+        since a mean of ages or the most frequent category would be the same in every row; the rest are means.
         """
         import torch
 
@@ -231,7 +231,7 @@ class BaseSpace:
         generator = torch.Generator().manual_seed(seed)
         with torch.inference_mode():
             z = self.model.sample_prior(n, generator)
-        if not (self.schema.modality == "table" if noise is None else noise):
+        if not (self.schema.modality in ("table", "counts") if noise is None else noise):
             return self.decode(z.numpy())
         rows = batch_rows(self.schema.shape)
         result = np.empty((n, *self.schema.shape), np.float32)
