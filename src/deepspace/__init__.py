@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from deepspace.api import Space, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import PCA, VAE
+    from deepspace.models import PCA, VAE, ConditionalVAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = ["PCA", "VAE", "ConditionalVAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
 
 _HOMES = {
+    "ConditionalVAE": "deepspace.models",
     "DeepspaceError": "deepspace.errors",
     "PCA": "deepspace.models",
     "Progress": "deepspace.training.events",

@@ -169,7 +169,7 @@ def build(raw: Raw, options: Options) -> Dataset:
     names = _unique(cells.genes, notes)
     library = float(np.median(total))
     notes.append(
-        f"counts: a row's total is {total.min():,.0f} to {total.max():,.0f}; what is generated is given at their median, "
+        f"totals of rows are {total.min():,.0f} to {total.max():,.0f}; what is generated is given at the median, "
         f"{library:,.0f}."
     )
     described, columns = describe_rows(table, options, notes)

@@ -31,7 +31,8 @@ def reconstruction(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
     """The error of decode(posterior mean of x) against x. Only observed cells count.
 
     Numbers: squared error in encoded units (pixels in 0..1; counts by their logarithms). Unordered categories and
-    booleans: 1 where the category is wrong. The baseline gives every row the training rows' mean, or their commonest category.
+    booleans: 1 where the category is wrong. The baseline gives every row the training rows' mean, or their
+    commonest category.
     """
     if space.schema.form == "table":
         return _table(space, held)

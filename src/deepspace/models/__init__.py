@@ -7,6 +7,7 @@ from deepspace.models.base import ClosedForm, LatentModel, Posterior, Terms
 from deepspace.models.choose import choose
 from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
+from deepspace.models.families.conditional import ConditionalVAE
 from deepspace.models.families.pca import PCA
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
@@ -15,6 +16,7 @@ __all__ = [
     "PCA",
     "VAE",
     "ClosedForm",
+    "ConditionalVAE",
     "Config",
     "LatentModel",
     "Layout",

@@ -45,6 +45,18 @@ class LatentModel(nn.Module, ABC):
     adam: tuple[float, float] = (0.9, 0.99)
     """Decay of the optimizer's averages of the gradient and of its square."""
 
+    condition: str | None = None
+    """The column whose value the decoder is given beside z, where there is one; see ``given``."""
+    conditions: tuple[str, ...] = ()
+    """That column's values, in the order of their codes."""
+
+    def given(self, codes: Tensor | None) -> LatentModel:
+        """The same model, weights shared, for rows whose conditions are known: codes (B,), or (1,) for all rows alike.
+
+        Without codes, and for z of no row, a model with a condition decodes at its commonest value.
+        """
+        return self
+
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
         """(B, *shape) -> posterior with mean and scale (B, D), float32."""

@@ -60,8 +60,12 @@ def encode_rows(
     *,
     seed: int,
     should_stop: Callable[[], bool] | None = None,
+    codes: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[Encoded]:
-    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone."""
+    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone.
+
+    codes: (N,) the rows' conditions, for a model that has one.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -73,9 +77,10 @@ def encode_rows(
         block = np.ascontiguousarray(array[start : start + rows])
         with torch.inference_mode():
             x = torch.from_numpy(block if block.flags.writeable else block.copy())
-            mean, scale = model.encode(x)
-            elbo = model.terms(x, generator)
-            decoded = model.decode(mean).float().cpu().numpy()
+            own = model if codes is None else model.given(torch.from_numpy(codes[start : start + rows]))
+            mean, scale = own.encode(x)
+            elbo = own.terms(x, generator)
+            decoded = own.decode(mean).float().cpu().numpy()
         yield Encoded(
             mean.float().cpu().numpy(),
             scale.float().cpu().numpy(),

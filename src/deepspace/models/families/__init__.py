@@ -11,6 +11,7 @@ from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
+from deepspace.models.families.conditional import ConditionalVAE, ConditionalVAEModel
 from deepspace.models.families.pca import PCA, PCAModel
 from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
@@ -28,6 +29,7 @@ class Family(NamedTuple):
 REGISTRY: dict[str, Family] = {
     "vae": Family(VAE, VAEModel),
     "pca": Family(PCA, PCAModel),
+    "conditional_vae": Family(ConditionalVAE, ConditionalVAEModel),
 }
 
 
