@@ -17,12 +17,28 @@ if TYPE_CHECKING:
     from deepspace.api import Space, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import PCA, VAE, ConditionalVAE
+    from deepspace.models import AE, PCA, PPCA, VAE, ConditionalVAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["PCA", "VAE", "ConditionalVAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = [
+    "AE",
+    "PCA",
+    "PPCA",
+    "VAE",
+    "ConditionalVAE",
+    "DeepspaceError",
+    "Progress",
+    "Schema",
+    "Space",
+    "TrainConfig",
+    "compare",
+    "fit",
+    "open",
+]
 
 _HOMES = {
+    "AE": "deepspace.models",
+    "PPCA": "deepspace.models",
     "ConditionalVAE": "deepspace.models",
     "DeepspaceError": "deepspace.errors",
     "PCA": "deepspace.models",

@@ -307,7 +307,10 @@ class _Fit:
         self._resume(work, dataset, model, settings)
         work.keep = True  # from here on a kill or an error leaves something to go on from
         if model.condition is not None:
-            told = f"the model is told of '{model.condition}'; places of no row decode as {model.conditions[0]}, the commonest."
+            told = (
+                f"the model is told of '{model.condition}'; a place of no row decodes as {model.conditions[0]}, "
+                "the commonest."
+            )
             dataset = replace(dataset, notes=(*dataset.notes, told))
         history = train(
             model,

@@ -7,13 +7,17 @@ from deepspace.models.base import ClosedForm, LatentModel, Posterior, Terms
 from deepspace.models.choose import choose
 from deepspace.models.config import Config, Networked
 from deepspace.models.families import build, configure, from_json
+from deepspace.models.families.autoencoder import AE
 from deepspace.models.families.conditional import ConditionalVAE
 from deepspace.models.families.pca import PCA
+from deepspace.models.families.ppca import PPCA
 from deepspace.models.families.vae import VAE
 from deepspace.models.layout import Layout
 
 __all__ = [
+    "AE",
     "PCA",
+    "PPCA",
     "VAE",
     "ClosedForm",
     "ConditionalVAE",

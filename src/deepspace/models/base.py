@@ -105,6 +105,10 @@ class LatentModel(nn.Module, ABC):
     def prepare(self, x: Tensor) -> None:
         """Called once before training with some rows (N, *shape): measure input scales, set output biases."""
 
+    @torch.no_grad()
+    def finish(self, blocks: Blocks) -> None:
+        """Called once after training, in eval mode, with training rows (never held-out ones): what is fitted last."""
+
     def distance_weights(self) -> Tensor | None:
         """(D,): what a squared difference in each dimension weighs between neighbours; None: all the same.
 

@@ -74,16 +74,15 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def dependence(z: Tensor, codes: Tensor, scales: Sequence[float] = (0.25, 1.0, 4.0)) -> Tensor:
     """z: (B, D), codes: (B,) -> a scalar from 0 (independent) to 1: how much of the codes z holds.
 
-    Hilbert-Schmidt independence (Gretton 2005), normalised as kernels are aligned (Cortes 2012):
-    <HKH, HLH> / (|HKH| |HLH|). K: Gaussian kernels, the mean of some widths about that of a standard normal, so that
-    both far and near count. L: 1 / p_c for rows of the same code c, so that a rare one counts as much as a common one.
+    Hilbert-Schmidt independence (Gretton 2005) in units of that of the codes with themselves: <HKH, HLH> / (B |HLH|).
+    K: Gaussian kernels, the mean of some widths about that of a standard normal, so that both far and near count; it is
+    not normalised, since a small spread of z would then have an endless gradient. L: 1 / p_c for rows of the same code
+    c, so that a rare one counts as much as a common one.
     """
     count, dim = z.shape
     square = torch.cdist(z, z).square() / (2 * dim)
-    k = torch.stack([torch.exp(-square / scale) for scale in scales]).mean(0)
-    same = codes[:, None] == codes[None]
-    pairs = same.sum(1).clamp_min(1).to(z.dtype) / count
-    l = same.to(z.dtype) / pairs[:, None]  # noqa: E741 - the field's own letters
-    k, l = (m - m.mean(0) - m.mean(1, keepdim=True) + m.mean() for m in (k, l))  # noqa: E741
-    size = k.norm() * l.norm()
-    return (k * l).sum() / size.clamp_min(1e-12)
+    near = torch.stack([torch.exp(-square / scale) for scale in scales]).mean(0)
+    same = (codes[:, None] == codes[None]).to(z.dtype)
+    told = same * (count / same.sum(1, keepdim=True))
+    near, told = (m - m.mean(0) - m.mean(1, keepdim=True) + m.mean() for m in (near, told))
+    return (near * told).sum() / (count * told.norm()).clamp_min(1e-12)

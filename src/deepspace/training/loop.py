@@ -31,6 +31,7 @@ __all__ = ["train"]
 
 _PROBE, _PROBE_CELLS = 4_000, 2**26  # rows looked at before training, and how many values in them
 _UNHELD = 1000  # training rows that stand in where none are held out
+_FINISH = 20_000  # training rows that a model sees again once its weights are final
 _SAY_EVERY = 0.1  # seconds between progress events
 _SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
 _MULTIPLIES = 1e8  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
@@ -432,10 +433,21 @@ class _Run:
             )
         )
 
+    def _training_rows(self) -> Iterator[Tensor]:
+        """Rows that were not held out, an even spread of at most so many, block by block."""
+        kept = np.ones(len(self.array), bool)
+        kept[self.feed.held_out] = False
+        rows = np.flatnonzero(kept)
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _FINISH)).round().astype(np.int64)]
+        for part in np.array_split(rows, -(-len(rows) // 1024)):
+            yield torch.from_numpy(feed.gather(self.array, part)).to(self.device)
+
     def finish(self, stopped: Stop) -> History:
         """Best weights back, and the record."""
         plan, state = self.plan, self.state
         self.model.load_state_dict(self.best)
+        self.model.eval()
+        self.model.finish(self._training_rows)
         final = evaluate(self.model, self.judged, self.device, seed=self.config.seed, codes=self.judged_codes)
         if not math.isfinite(final.elbo):
             raise TrainingError(

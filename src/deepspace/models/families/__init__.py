@@ -11,8 +11,10 @@ from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
+from deepspace.models.families.autoencoder import AE, AEModel
 from deepspace.models.families.conditional import ConditionalVAE, ConditionalVAEModel
 from deepspace.models.families.pca import PCA, PCAModel
+from deepspace.models.families.ppca import PPCA, PPCAModel
 from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
 
@@ -29,6 +31,8 @@ class Family(NamedTuple):
 REGISTRY: dict[str, Family] = {
     "vae": Family(VAE, VAEModel),
     "pca": Family(PCA, PCAModel),
+    "ppca": Family(PPCA, PPCAModel),
+    "ae": Family(AE, AEModel),
     "conditional_vae": Family(ConditionalVAE, ConditionalVAEModel),
 }
 
