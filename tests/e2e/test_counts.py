@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tests.e2e.conftest import until
@@ -16,11 +15,10 @@ def counted(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return fit("counts", tmp_path_factory.mktemp("counts"), epochs=6)
 
 
-def test_genes_are_shown_with_bars(serve, visit, counted) -> None:
+def test_genes_are_shown_with_bars(serve, browse, counted) -> None:
     from deepspace.server import Session
 
-    _ = np
-    page = visit(serve(Session("counts", space=counted)).address)
+    page = browse(serve(Session("counts", space=counted)).address).ready()
     x, y = page.spots(50)[0]
     page.page.mouse.move(x, y)
     card = page.page.get_by_test_id("generated")

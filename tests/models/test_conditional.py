@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 import deepspace as ds
 from deepspace.errors import DataError, ModelError, SpaceError
+from deepspace.models import Layout, build, choose
 from deepspace.models.conditions import dependence
 from deepspace.training import TrainConfig
 
@@ -100,6 +101,24 @@ def test_a_model_without_a_condition_takes_none(tmp_path: Path) -> None:
     assert space.condition_codes is None
     with pytest.raises(SpaceError, match="there is no condition 'a'; its model has none"):
         space.decode([[0.0, 0.0]], condition="a")
+
+
+def test_invariance_is_paid_in_the_loss() -> None:
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    codes = (x[:, 0] > 0).long()
+    losses = []
+    for invariance in (0.0, 50.0):
+        config = ds.ConditionalVAE(condition="c", values=("a", "b"), latent_dim=2, invariance=invariance)
+        layout = Layout("vector", (6,))
+        model = build(choose(layout, x.numpy(), config), layout, seed=0)
+        model.prepare(x)
+        bound = model.given(codes)
+        losses.append(bound.loss(x, 1.0, torch.Generator().manual_seed(0))[0])
+        told = 50 * dependence(bound.encode(x).mean, codes)
+    assert told > 0.5
+    torch.testing.assert_close(losses[1] - losses[0], told)
+    losses[1].backward()
+    assert all(p.grad is not None for p in bound.encoder.parameters())
 
 
 def test_dependence_is_none_of_noise_and_grows_with_what_is_told() -> None:

@@ -30,13 +30,13 @@ class ConditionalVAE(VAE):
     """A VAE whose decoder is given the value of one column, p(x|z, c), so that z is what the rows have beside it.
 
     condition: name of the column. It is not learned from, even where it is a column of the table.
-    invariance: what it costs, in nats a row, if z tells the column entirely (``dependence`` of 1); 0: the decoder is
-        given the column, and nothing keeps the encoder from telling it too.
+    invariance: what it costs, in nats a row, if z tells the column entirely (``dependence`` of 1). At 0 the KL alone
+        keeps the encoder from telling what the decoder knows already, which is most of it; more costs reconstruction.
     values: the column's values, the commonest first; read from the data.
     """
 
     condition: str | None = None
-    invariance: float = 100.0
+    invariance: float = 0.0
     values: tuple[str, ...] = ()
 
     family = "conditional_vae"
