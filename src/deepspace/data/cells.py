@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from deepspace.errors import DataError
 __all__ = ["from_anndata", "from_sparse", "is_anndata", "is_sparse", "is_tenx", "read_h5ad", "read_tenx", "whole"]
 
 _LOOK = 1 << 20  # values looked at to tell counts from what was made of them
+_Held = dict[str, tuple[Callable[[], Any], Any]]
 _LAYERS = ("counts", "raw_counts", "raw", "spliced")
 
 
@@ -53,10 +56,10 @@ def from_anndata(data: Any, fingerprint: bool) -> Cells:
     """An AnnData object: its counts, its genes' names, and ``obs`` as what is known of each cell."""
     notes: list[str] = []
     raw = getattr(data, "raw", None)
-    held = {f"layers['{name}']": (lambda name=name: data.layers[name], data.var_names) for name in data.layers}
+    held: _Held = {f"layers['{name}']": (partial(getitem, data.layers, name), data.var_names) for name in data.layers}
     if raw is not None:
-        held["raw.X"] = (lambda: raw.X, raw.var_names)
-    held["X"] = (lambda: data.X, data.var_names)
+        held["raw.X"] = (partial(getattr, raw, "X"), raw.var_names)
+    held["X"] = (partial(getattr, data, "X"), data.var_names)
     name, matrix, names = _counts_among(held, notes)
     table, _, more = from_frame(data.obs) if len(data.obs.columns) else (_nothing(data.n_obs), "", [])
     for i, field in enumerate(table.schema):
@@ -67,7 +70,7 @@ def from_anndata(data: Any, fingerprint: bool) -> Cells:
     return Cells(matrix, name, tuple(map(str, names)), table, source, (*notes, *more))
 
 
-def _counts_among(held: dict[str, tuple[Any, Any]], notes: list[str]) -> tuple[str, Any, Any]:
+def _counts_among(held: _Held, notes: list[str]) -> tuple[str, Any, Any]:
     """The matrix that holds counts: a layer named so, else raw.X, else X. ``held``: how to read each, and its genes."""
     wanted = [f"layers['{name}']" for name in _LAYERS] + ["raw.X", "X"]
     for name in (name for name in wanted if name in held):
@@ -95,7 +98,7 @@ def _with_names(rows: pa.Table, names: list[str]) -> pa.Table:
 def _fingerprint(matrix: Any) -> str:
     def chunks() -> Iterator[Any]:
         yield f"{matrix.shape}".encode()
-        parts = (matrix.data, matrix.indices, matrix.indptr) if hasattr(matrix, "indptr") else ()
+        parts: tuple[Any, ...] = (matrix.data, matrix.indices, matrix.indptr) if hasattr(matrix, "indptr") else ()
         if not parts:
             parts = (matrix.tocsr().data, matrix.tocsr().indices) if is_sparse(matrix) else (np.asarray(matrix),)
         for part in parts:
@@ -131,12 +134,11 @@ def read_h5ad(path: Path, fingerprint: bool) -> Cells:
 def _h5ad(file: Any, path: Path, fingerprint: bool) -> Cells:
     notes: list[str] = []
     genes = _index(file["var"])
-    held: dict[str, tuple[Any, Any]] = {
-        f"layers['{name}']": (lambda name=name: _matrix(file["layers"][name]), genes) for name in file.get("layers", ())
-    }
+    layers = file.get("layers", {})
+    held: _Held = {f"layers['{name}']": (partial(_matrix, layers[name]), genes) for name in layers}
     if "raw" in file and "X" in file["raw"]:
-        held["raw.X"] = (lambda: _matrix(file["raw"]["X"]), _index(file["raw"]["var"]))
-    held["X"] = (lambda: _matrix(file["X"]), genes)
+        held["raw.X"] = (partial(_matrix, file["raw"]["X"]), _index(file["raw"]["var"]))
+    held["X"] = (partial(_matrix, file["X"]), genes)
     name, matrix, names = _counts_among(held, notes)
     return Cells(matrix, name, tuple(names), _obs(file["obs"], notes), source_of([path], fingerprint), tuple(notes))
 
@@ -226,7 +228,8 @@ def read_tenx(folder: Path, fingerprint: bool) -> Cells:
             matrix = mmread(stream).tocsc().T.tocsr()
     except (ValueError, OSError, AttributeError) as error:
         raise DataError(f"'{path.name}' in '{folder.name}' is not a readable matrix ({error}); get it again.") from None
-    used, names = [path], []
+    used = [path]
+    names: list[list[str]] = []
     for wanted, count, what in (
         (("features.tsv", "genes.tsv"), matrix.shape[1], "genes"),
         (("barcodes.tsv",), matrix.shape[0], "cells"),

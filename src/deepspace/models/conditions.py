@@ -85,4 +85,5 @@ def dependence(z: Tensor, codes: Tensor, scales: Sequence[float] = (0.25, 1.0, 4
     same = (codes[:, None] == codes[None]).to(z.dtype)
     told = same * (count / same.sum(1, keepdim=True))
     near, told = (m - m.mean(0) - m.mean(1, keepdim=True) + m.mean() for m in (near, told))
-    return (near * told).sum() / (count * told.norm()).clamp_min(1e-12)
+    share: Tensor = (near * told).sum() / (count * told.norm()).clamp_min(1e-12)
+    return share

@@ -68,7 +68,8 @@ class PPCAModel(PCAModel):
         """(B, *shape), (B, D) -> (B,): log p(u|z) in nats."""
         square = (self.coordinates(x) - self._outputs(z)).square().sum(1)
         constant = self.coordinates.width * (math.log(2 * math.pi) + 2 * self.noise.log())
-        return -0.5 * (square / self.noise.square() + constant)
+        density: Tensor = -0.5 * (square / self.noise.square() + constant)
+        return density
 
     def distance_weights(self) -> Tensor:
         return self._loading.square()
