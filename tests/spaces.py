@@ -11,12 +11,12 @@ import deepspace as ds
 
 __all__ = ["MODALITIES", "fit", "raw"]
 
-MODALITIES = ("image", "table", "signal", "vector")
+MODALITIES = ("image", "table", "signal", "vector", "counts")
 
 
 def raw(modality: str) -> tuple[Any, dict[str, Any]]:
     """Data, and how to read it."""
-    return {"image": _images, "table": _table, "signal": _signals, "vector": _vectors}[modality]()
+    return {"image": _images, "table": _table, "signal": _signals, "vector": _vectors, "counts": _counts}[modality]()
 
 
 def fit(modality: str, folder: Path, epochs: int = 8) -> ds.Space:
@@ -63,3 +63,12 @@ def _vectors() -> tuple[Any, dict[str, Any]]:
     rng = np.random.default_rng(0)
     low = rng.normal(size=(200, 3)) @ rng.normal(size=(3, 12))
     return (low + 0.1 * rng.normal(size=(200, 12))).astype(np.float32), {"modality": "vector"}
+
+
+def _counts() -> tuple[Any, dict[str, Any]]:
+    """Three types of cells that differ in depth, with names of genes."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(300) % 3
+    mean = np.exp(rng.normal(1, 1, (3, 40)))[kind] * rng.uniform(0.5, 2, (300, 1))
+    x = rng.negative_binomial(2.0, 2.0 / (2.0 + mean)) + np.eye(300, 40, dtype=np.int64)
+    return {"X": x, "genes": np.array([f"G{i}" for i in range(40)]), "label": kind}, {}

@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from deepspace.api import Space, compare, fit, open, stability
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
-    from deepspace.models import GAN, PCA, QLAE, TCVAE, VAE
+    from deepspace.models import AE, GAN, PCA, PPCA, QLAE, TCVAE, VAE, ConditionalVAE
     from deepspace.training import Progress, TrainConfig
 
 __all__ = [
+    "AE",
     "GAN",
     "PCA",
+    "PPCA",
     "QLAE",
     "TCVAE",
     "VAE",
+    "ConditionalVAE",
     "DeepspaceError",
     "Progress",
     "Schema",
@@ -38,6 +41,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AE": "deepspace.models",
+    "PPCA": "deepspace.models",
+    "ConditionalVAE": "deepspace.models",
     "DeepspaceError": "deepspace.errors",
     "GAN": "deepspace.models",
     "PCA": "deepspace.models",

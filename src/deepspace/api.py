@@ -314,6 +314,7 @@ class _Fit:
         from deepspace.metrics import record
         from deepspace.models import build as build_model
         from deepspace.models import choose
+        from deepspace.models.conditions import codes_of
         from deepspace.space import build as build_space
         from deepspace.space.opening import check_room
         from deepspace.training import TrainConfig, train
@@ -321,7 +322,9 @@ class _Fit:
         checkpoint = work.folder / _CHECKPOINT
         work.keep = checkpoint.exists()
         self.tell("loading", 0.0)
-        dataset = load(source, workdir=_empty(work.folder / "data"), **reading)
+        beside = config.beside if config is not None else ()
+        dataset = load(source, workdir=_empty(work.folder / "data"), beside=beside, **reading)
+        config = config.known(dataset.schema, dataset.rows) if config is not None else None
         check_room(work.target, dataset.array.nbytes)
         if on_dataset is not None:
             on_dataset(dataset)
@@ -331,10 +334,17 @@ class _Fit:
         settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)
         self._resume(work, dataset, model, settings)
         work.keep = True  # from here on a kill or an error leaves something to go on from
+        if model.condition is not None:
+            told = (
+                f"the model is told of '{model.condition}'; a place of no row decodes as {model.conditions[0]}, "
+                "the commonest."
+            )
+            dataset = replace(dataset, notes=(*dataset.notes, told))
         history = train(
             model,
             dataset.array,
             settings,
+            codes=codes_of(model, dataset.rows),
             on_progress=self.on_progress,
             on_epoch=on_epoch,
             should_stop=should_stop,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepspace.data import ImageSchema, SignalSchema, TableSchema, VectorSchema, load
+from deepspace.data import CountsSchema, ImageSchema, SignalSchema, TableSchema, load
 from deepspace.data.dataset import Dataset
 
 
@@ -190,9 +190,8 @@ def test_har(shared: Path):
 def test_cells(shared: Path, name: str, shape: tuple[int, int], types: int):
     path = shared / "data" / "cells" / f"{name}_counts.npz"
     dataset = load(path)
-    assert isinstance(dataset.schema, VectorSchema)
+    assert isinstance(dataset.schema, CountsSchema)
     assert dataset.array.shape == shape
-    assert dataset.schema.counts
     assert len(dataset.schema.names) == shape[1]
     assert dataset.schema.target is not None
     assert len(dataset.schema.target.categories) == types

@@ -164,7 +164,7 @@ def test_a_single_picture_and_foreign_files(tmp_path: Path):
     refused(write(tmp_path / "a.png", b"\x89PNG\r\n\x1a\n" + b"0" * 99), "is one picture")
     refused(write(tmp_path / "m.pkl", pickle.dumps({"a": 1})), "is a pickle")
     refused(write(tmp_path / "x.bin", bytes(range(256)) * 9), "is not a text file")
-    refused(write(tmp_path / "x.h5ad", b"\x89HDF\r\n\x1a\n" + b"0" * 99), "save it as")
+    refused(write(tmp_path / "x.h5", b"\x89HDF\r\n\x1a\n" + b"0" * 99), "save it as")
 
 
 def test_only_corrupt_pictures(tmp_path: Path):

@@ -18,7 +18,7 @@ from deepspace.models import ClosedForm, Config, LatentModel, Layout, build, cho
 from deepspace.training import TrainConfig, train
 from tests.models.test_vae import LAYOUTS, rows
 
-SMALL = ("grey 8x8", "colour 32x32", "signal 96", "vector 20", "table")
+SMALL = ("grey 8x8", "colour 32x32", "signal 96", "vector 20", "table", "counts 30")
 CASES = [
     pytest.param(family, layout, id=f"{family}-{layout}")
     for family, entry in families.REGISTRY.items()
@@ -27,8 +27,13 @@ CASES = [
 ]
 
 
+# What a family cannot do without, on bare arrays, and as a space of labelled digits.
+NEEDS: dict[str, dict[str, Any]] = {"conditional_vae": {"condition": "label", "values": ("a", "b", "c")}}
+NEEDS_OF_DIGITS: dict[str, dict[str, Any]] = {"conditional_vae": {"condition": "label"}}
+
+
 def config_of(family: str, layout: Layout, x: np.ndarray) -> Config:
-    return choose(layout, x, configure(family, {"latent_dim": 3}))
+    return choose(layout, x, configure(family, {"latent_dim": 3, **NEEDS.get(family, {})}))
 
 
 def trained(family: str, layout: Layout, n: int = 64) -> tuple[LatentModel, torch.Tensor]:
@@ -128,14 +133,14 @@ def test_settings_have_names_and_bounds(family: str) -> None:
 
 
 def test_an_unknown_family_is_refused_with_those_that_are_there() -> None:
-    with pytest.raises(ModelError, match="No model family is called 'vea'; there are vae, pca"):
+    with pytest.raises(ModelError, match="No model family is called 'vea'; there are vae, pca, ppca, ae"):
         configure("vea", {})
 
 
 @pytest.mark.parametrize("family", families.REGISTRY)
 def test_every_family_is_a_space_like_any_other(family: str, tmp_path: Path) -> None:
     """Fitted, saved, opened, asked, measured: on real digits, or on numbers where it is not for images."""
-    settings: dict[str, Any] = {"latent_dim": 4}
+    settings: dict[str, Any] = {"latent_dim": 4, **NEEDS_OF_DIGITS.get(family, {})}
     config = configure(family, settings)
     digits = load_digits()
     source = (digits.images[:300] * 16).clip(0, 255).astype(np.uint8)

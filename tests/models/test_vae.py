@@ -33,6 +33,7 @@ LAYOUTS = {
     "vector 1": Layout("vector", (1,)),
     "table": TABLE,
     "numbers": Layout("table", (3,), ("numeric",) * 3, (0,) * 3),
+    "counts 30": Layout("counts", (30,)),
     "codes": Layout("table", (2,), ("categorical", "boolean"), (9, 2)),
 }
 IMAGE_LIKELIHOODS = ("bernoulli", "continuous_bernoulli", "gaussian", "discretised_logistic")
@@ -42,6 +43,8 @@ def rows(layout: Layout, n: int = 24, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     if layout.modality == "image":
         return rng.integers(0, 256, (n, *layout.shape), dtype=np.uint8)
+    if layout.modality == "counts":
+        return rng.poisson(rng.gamma(0.5, 6, (n, *layout.shape))).astype(np.float32)
     x = rng.normal(size=(n, *layout.shape)).astype(np.float32)
     if layout.modality == "table":
         for j, k in enumerate(layout.cardinalities):

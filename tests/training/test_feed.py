@@ -34,14 +34,14 @@ def test_every_row_once_and_none_held_out(tmp_path: Path, n: int, batch: int, ki
     assert isinstance(source, feed.TensorFeed if kind == "memory" else feed.BlockFeed)
     orders = []
     for epoch in (0, 1):
-        batches = list(source.batches(epoch))
+        batches = [x for x, _ in source.batches(epoch)]
         assert len(batches) == source.steps
         assert max(len(b) for b in batches) <= batch
         seen = torch.cat(batches)[:, 0].long().tolist()
         assert sorted(seen) == sorted(set(range(n)) - set(held_out.tolist()))
         orders.append(seen)
         for first in range(source.steps + 1):
-            rest = [b[:, 0].long().tolist() for b in source.batches(epoch, first)]
+            rest = [b[:, 0].long().tolist() for b, _ in source.batches(epoch, first)]
             assert rest == [b[:, 0].long().tolist() for b in batches[first:]]
     if n > 5:
         assert orders[0] != orders[1]
@@ -60,7 +60,7 @@ def test_steps_of_plan_and_feed_agree(tmp_path: Path) -> None:
 def test_blocks_from_disk_are_well_mixed(tmp_path: Path) -> None:
     array = numbered(tmp_path / "x.npy", 4000, width=64)
     source = feed.make(array, split(4000, 0, 0), 100, 0, CPU, memory=4 * 64 * 4 * 1000)
-    batches = list(source.batches(0))
+    batches = [x for x, _ in source.batches(0)]
     # A batch in file order spans 100 rows; a well mixed one has the spread of the whole file.
     assert np.median([b[:, 0].max() - b[:, 0].min() for b in batches]) > 3000
 

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="A file, a folder or a zip: images, a table, signals, vectors.")
+    str, typer.Argument(metavar="DATA", help="A file, a folder or a zip: images, a table, signals, vectors, counts.")
 ]
 SpaceFolder = Annotated[Path, typer.Argument(metavar="SPACE", help="A saved space, NAME.space.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="NAME.space", help="Where to save the space.")]

@@ -10,6 +10,7 @@ open files into the few kinds of raw input listed in ``raw.py``.
 
 from __future__ import annotations
 
+from deepspace.data.counts import CountsSchema
 from deepspace.data.dataset import Dataset, Source
 from deepspace.data.images import ImageSchema
 from deepspace.data.registry import load, schema_from_json, stream
@@ -20,6 +21,7 @@ from deepspace.data.vectors import VectorSchema
 
 __all__ = [
     "Column",
+    "CountsSchema",
     "Dataset",
     "ImageSchema",
     "Schema",

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from deepspace.data.dataset import Source
 
-__all__ = ["Arrays", "Batches", "Entry", "Frame", "ImageFiles", "Options", "Raw"]
+__all__ = ["Arrays", "Batches", "Cells", "Entry", "Frame", "ImageFiles", "Options", "Raw"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,21 @@ class Batches:
     notes: tuple[str, ...] = ()
 
 
-Raw = ImageFiles | Arrays | Frame | Batches
+@dataclass(frozen=True)
+class Cells:
+    """Counts of genes in cells, or of anything else in anything else. ``matrix``: (N, G), a dense array or a SciPy
+    sparse matrix in rows; ``matrix_name`` says which one of several it is. ``genes``: G names, or none; ``rows``: what
+    is known of each row."""
+
+    matrix: Any
+    matrix_name: str
+    genes: tuple[str, ...]
+    rows: pa.Table
+    source: Source
+    notes: tuple[str, ...] = ()
+
+
+Raw = ImageFiles | Arrays | Frame | Batches | Cells
 
 
 @dataclass(frozen=True)

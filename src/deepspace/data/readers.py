@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from deepspace.data.arrays import from_arrays, read_npy, read_npz
+from deepspace.data.cells import from_anndata, from_sparse, is_anndata, is_sparse, is_tenx, read_h5ad, read_tenx
 from deepspace.data.dataset import Source
 from deepspace.data.files import check_path, fingerprint_chunks, head_of, is_gzip, source_of
 from deepspace.data.folders import read_folder, read_zip
@@ -33,6 +34,12 @@ def read(source: Any, options: Options, *, big: bool = False) -> Raw:
         return _read_frame(source, options.fingerprint)
     if isinstance(source, np.ndarray):
         return _read_arrays({"": source}, options.fingerprint)
+    if is_sparse(source):
+        return from_sparse(source, None, options.fingerprint)
+    if is_anndata(source):
+        return from_anndata(source, options.fingerprint)
+    if isinstance(source, tuple) and len(source) == 2 and is_sparse(source[0]):
+        return from_sparse(source[0], np.asarray(source[1]), options.fingerprint)
     if isinstance(source, tuple) and len(source) == 2 and hasattr(source[0], "__array__"):
         return _read_arrays({"": np.asarray(source[0]), "label": np.asarray(source[1])}, options.fingerprint)
     if isinstance(source, Mapping):
@@ -45,12 +52,15 @@ def read(source: Any, options: Options, *, big: bool = False) -> Raw:
     if hasattr(source, "__array__"):
         return _read_arrays({"": np.asarray(source)}, options.fingerprint)
     raise DataError(
-        f"cannot read data from a {type(source).__name__}; give a path, a data frame, an array, or a mapping of arrays."
+        f"cannot read data from a {type(source).__name__}; give a path, a data frame, an array, a mapping of arrays, "
+        "or AnnData."
     )
 
 
 def _read_path(path: Path, options: Options, big: bool) -> Raw:
     if path.is_dir():
+        if is_tenx(path):
+            return read_tenx(path, options.fingerprint)
         found = read_folder(path, options.fingerprint)
         return _read_path(check_path(found), options, big) if isinstance(found, Path) else found
     name = path.name.lower()
@@ -76,7 +86,9 @@ def _read_path(path: Path, options: Options, big: bool) -> Raw:
         raise DataError(f"'{path.name}' is one picture; give the folder that holds many.")
     if name.endswith((".pkl", ".pickle", ".pt", ".pth", ".joblib")) or head[:2] in (b"\x80\x04", b"\x80\x05"):
         raise DataError(f"'{path.name}' is a pickle, which could run any code; save it as .npz, .csv or .parquet.")
-    if head[:8] == b"\x89HDF\r\n\x1a\n" or name.endswith((".h5ad", ".xlsx", ".xls", ".mat")):
+    if name.endswith(".h5ad"):
+        return read_h5ad(path, options.fingerprint)
+    if head[:8] == b"\x89HDF\r\n\x1a\n" or name.endswith((".xlsx", ".xls", ".mat")):
         raise DataError(f"'{path.name}' is of a kind that is not read; save it as .csv, .parquet or .npz.")
     if big or _too_big(path, options):
         return open_text(path, options.fingerprint)

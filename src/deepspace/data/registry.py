@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.data import images, signals, tables, vectors
+from deepspace.data import counts, images, signals, tables, vectors
 from deepspace.data.dataset import Dataset
 from deepspace.data.overrides import read_overrides
 from deepspace.data.raw import Options, Raw
@@ -38,6 +38,7 @@ MODALITIES: dict[str, Modality] = {
         Modality("image", images.fits, images.build, images.ImageSchema.from_json, images.stream_images),
         Modality("signal", signals.fits, signals.build, signals.SignalSchema.from_json, signals.stream_signals),
         Modality("vector", vectors.fits, vectors.build, vectors.VectorSchema.from_json, vectors.stream_vectors),
+        Modality("counts", counts.fits, counts.build, counts.CountsSchema.from_json, counts.stream_counts),
         Modality("table", tables.fits, tables.build, tables.TableSchema.from_json, tables.stream_table),
     )
 }
@@ -53,21 +54,25 @@ def load(
     image_size: int | None = None,
     workdir: Path | None = None,
     memory_budget: int | None = None,
+    beside: Sequence[str] = (),
 ) -> Dataset:
-    """Read, type and encode ``source``: a path (file, folder, zip), a pandas, polars or Arrow table, an array, a tuple
-    (array, labels) or a mapping of arrays.
+    """Read, type and encode ``source``: a path (file, folder, zip), a pandas, polars or Arrow table, an array, a SciPy
+    sparse matrix, a tuple (array, labels), a mapping of arrays, or an AnnData object.
 
     ``schema`` as a file or mapping overrides what is inferred: ``{modality, target, image_size, include_target,
     columns: {name: {kind, role, categories}}}``. ``target='none'`` says that there is no target. A table that takes
-    more than ``memory_budget`` bytes is read in two passes into files in ``workdir``. Raises DataError.
+    more than ``memory_budget`` bytes is read in two passes into files in ``workdir``. Columns
+    of a table named ``beside`` are kept, not learned. Raises DataError.
     """
     overrides = read_overrides(schema)
     modality = modality or overrides.modality
+    columns = dict(overrides.columns)
+    columns.update({name: {**columns.get(name, {}), "role": "metadata"} for name in beside})
     options = Options(
         target=target if target is not None else overrides.target,
         include_target=include_target or overrides.include_target,
         image_size=_image_size(image_size or overrides.image_size),
-        columns=overrides.columns,
+        columns=columns,
         workdir=Path(workdir) if workdir is not None else None,
         memory_budget=memory_budget,
     )

@@ -1,4 +1,4 @@
-"""Vectors: float32 (D,), standardised per dimension, and back; whole-number counts go through log(1 + x)."""
+"""Vectors: float32 (D,), standardised per dimension, and back."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ import pyarrow.compute as pc
 from deepspace.data.arrays import checked_numbers, good_rows
 from deepspace.data.dataset import Dataset
 from deepspace.data.metadata import describe_rows, rows_from_side
-from deepspace.data.raw import Arrays, Batches, Frame, Options, Raw
+from deepspace.data.raw import Arrays, Batches, Cells, Frame, Options, Raw
 from deepspace.data.schema import Column, Schema, column_from_json, column_to_json
 from deepspace.data.storage import allocate, settle
 from deepspace.errors import DataError
 
-__all__ = ["VectorSchema", "build", "fits"]
+__all__ = ["VectorSchema", "build", "dimension_names", "fits"]
 
 
 @dataclass(frozen=True)
 class VectorSchema(Schema):
-    """Vectors of one length. shape: (D,). encoded = (f(x) - mean) / deviation, dimension by dimension, with f the
-    identity, or log(1 + x) for counts. ``names`` are the dimensions' own names (genes), where known; ``field`` is the
-    list column they came from."""
+    """Vectors of one length. shape: (D,). encoded = (x - mean) / deviation, dimension by dimension. ``names`` are the
+    dimensions' own names, where known; ``field`` is the list column they came from."""
 
     modality: ClassVar[str] = "vector"
     shape: tuple[int, ...]
     columns: tuple[Column, ...]
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
-    counts: bool = False
     names: tuple[str, ...] = ()
     field: str = ""
 
@@ -48,29 +46,26 @@ class VectorSchema(Schema):
         else:
             from deepspace.data.readers import read
 
-            array, _ = _open(raw if isinstance(raw, (Arrays, Frame)) else read(raw, Options(fingerprint=False)))
+            array, _ = _open(raw if isinstance(raw, (Arrays, Frame, Cells)) else read(raw, Options(fingerprint=False)))
         array = _flat(checked_numbers(array, "the vectors"))
         if array.shape[1:] != self.shape:
             raise DataError(
                 f"vectors have {array.shape[1]} dimensions, but this space was learned from {self.shape[0]}."
             )
-        out = _standardise(array, self.mean, self.deviation, self.counts)
+        out = _standardise(array, self.mean, self.deviation)
         if not np.isfinite(out).all():
             row = int(np.argmin(np.isfinite(out).all(1)))
             raise DataError(f"vector {row} holds NaN, infinite or impossible values; fill them in or leave it out.")
         return out
 
     def decode(self, encoded: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """(N, D) -> (N, D): float32 in the user's units; counts as int64, never negative."""
+        """(N, D) -> (N, D): float32 in the user's units."""
         encoded = np.asarray(encoded, np.float32)
         if encoded.shape[-1:] != self.shape:
             raise DataError(f"encoded vectors have shape {encoded.shape}, expected (N, {self.shape[0]}).")
         values = encoded.reshape(-1, *self.shape).astype(np.float64) * np.asarray(self.deviation) + np.asarray(
             self.mean
         )
-        if self.counts:
-            whole: npt.NDArray[Any] = np.rint(np.expm1(values.clip(0.0, 40.0))).astype(np.int64)
-            return whole
         return np.asarray(values, np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -80,19 +75,19 @@ class VectorSchema(Schema):
             "columns": [column_to_json(column) for column in self.columns],
             "mean": list(self.mean),
             "deviation": list(self.deviation),
-            "counts": self.counts,
             "names": list(self.names),
             "field": self.field,
         }
 
     @classmethod
     def from_json(cls, obj: dict[str, Any]) -> VectorSchema:
+        if obj.get("counts"):
+            raise ValueError("counts have become a modality of their own; fit the data again")
         return cls(
             tuple(int(n) for n in obj["shape"]),
             tuple(column_from_json(column) for column in obj["columns"]),
             tuple(map(float, obj["mean"])),
             tuple(map(float, obj["deviation"])),
-            bool(obj["counts"]),
             tuple(map(str, obj["names"])),
             str(obj["field"]),
         )
@@ -118,11 +113,8 @@ def build(raw: Raw, options: Options) -> Dataset:
         count = len(array)
         array = array[good]
         side = {k: v[good] if _per_row(v, count) else v for k, v in side.items()}
-    names = _dimension_names(side, array.shape[1], len(array), notes)
-    counts = _are_counts(array)
-    if counts:
-        notes.append("the vectors are whole-number counts: they are learned as log(1 + count) and decoded to counts.")
-    mean, deviation = _moments(array, counts)
+    names = dimension_names(side, array.shape[1], len(array), notes)
+    mean, deviation = _moments(array)
     flat = sum(d == 0 for d in deviation)
     if flat == len(deviation):
         raise DataError(f"'{raw.source.name}' has nothing to learn from: every dimension is constant.")
@@ -133,8 +125,8 @@ def build(raw: Raw, options: Options) -> Dataset:
     rows = table if isinstance(table, pa.Table) else rows_from_side(side, len(array), notes)
     rows, columns = describe_rows(rows, options, notes)
     field = _list_column(raw.table) or "" if isinstance(raw, Frame) else ""
-    schema = VectorSchema((array.shape[1],), columns, mean, deviation, counts, names, field)
-    encoded = settle(_standardise(array, mean, deviation, counts, allocate(array.shape, np.float32, options)))
+    schema = VectorSchema((array.shape[1],), columns, mean, deviation, names, field)
+    encoded = settle(_standardise(array, mean, deviation, allocate(array.shape, np.float32, options)))
     return Dataset(schema, encoded, rows, raw.source, tuple(notes))
 
 
@@ -177,6 +169,9 @@ def _list_column(table: pa.Table) -> str | None:
 def _open(raw: Raw) -> tuple[npt.NDArray[Any], dict[str, Any]]:
     if isinstance(raw, Arrays):
         return raw.main, dict(raw.side)
+    if isinstance(raw, Cells):  # only when asked for: what a matrix of cells holds is as good as any vector
+        matrix = raw.matrix.toarray() if hasattr(raw.matrix, "toarray") else np.asarray(raw.matrix)
+        return matrix, {"__rows__": raw.rows, **({"genes": np.array(raw.genes)} if raw.genes else {})}
     if isinstance(raw, Frame):
         field = _list_column(raw.table)
         if field is not None:
@@ -204,7 +199,7 @@ def _flat(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array if array.ndim == 2 else array.reshape(array.shape[0], -1)
 
 
-def _dimension_names(side: dict[str, Any], width: int, count: int, notes: list[str]) -> tuple[str, ...]:
+def dimension_names(side: dict[str, Any], width: int, count: int, notes: list[str]) -> tuple[str, ...]:
     """Names of the dimensions, taken out of ``side``: an array of as many strings as there are dimensions."""
     for name, value in side.items():
         if (
@@ -220,19 +215,11 @@ def _dimension_names(side: dict[str, Any], width: int, count: int, notes: list[s
     return ()
 
 
-def _are_counts(array: npt.NDArray[Any]) -> bool:
-    """Whole numbers from 0 with a long tail: more than half zeros, or a mean well below the maximum."""
-    if array.dtype.kind not in "iu" or array.min() < 0:
-        return False
-    high = float(array.max())
-    return high > 20 and float(array[: 1 << 14].mean()) < 0.1 * high
-
-
-def _moments(array: npt.NDArray[Any], counts: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    shift = _transformed(array[:64], counts).mean(0)
+def _moments(array: npt.NDArray[Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    shift = array[:64].astype(np.float64).mean(0)
     total, squares = np.zeros(array.shape[1]), np.zeros(array.shape[1])
     for start in range(0, len(array), 4096):
-        block = _transformed(array[start : start + 4096], counts) - shift
+        block = array[start : start + 4096] - shift
         total += block.sum(0)
         squares += (block * block).sum(0)
     mean = total / len(array)
@@ -241,26 +228,17 @@ def _moments(array: npt.NDArray[Any], counts: bool) -> tuple[tuple[float, ...], 
     return tuple((mean + shift).tolist()), tuple(deviation.tolist())
 
 
-def _transformed(block: npt.NDArray[Any], counts: bool) -> npt.NDArray[np.float64]:
-    values = block.astype(np.float64)
-    if not counts:
-        return values
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.log1p(values))
-
-
 def _standardise(
     array: npt.NDArray[Any],
     mean: tuple[float, ...],
     deviation: tuple[float, ...],
-    counts: bool,
     out: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.float32]:
     out = np.empty(array.shape, np.float32) if out is None else out
-    if array.dtype == np.float32 and not counts:  # in its own precision, in place: three times as fast
+    if array.dtype == np.float32:  # in its own precision, in place: three times as fast
         np.subtract(array, np.asarray(mean, np.float32), out=out)
         return np.divide(out, np.asarray(deviation, np.float32), out=out)
     centre, spread = np.asarray(mean), np.asarray(deviation)
     for start in range(0, len(array), 4096):
-        out[start : start + 4096] = (_transformed(array[start : start + 4096], counts) - centre) / spread
+        out[start : start + 4096] = (array[start : start + 4096] - centre) / spread
     return out

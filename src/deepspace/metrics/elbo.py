@@ -32,7 +32,9 @@ def elbo(space: BaseSpace, held: HeldOut, *, samples: int = 1, seed: int = 0) ->
     with torch.inference_mode():
         for start in range(0, len(held.rows), BATCH):
             x = torch.from_numpy(np.array(held.encoded[start : start + BATCH])).to(device)
-            drawn = [space.model.terms(x, generator) for _ in range(samples)]
+            codes = None if held.codes is None else torch.from_numpy(held.codes[start : start + BATCH]).to(device)
+            model = space.model.given(codes)
+            drawn = [model.terms(x, generator) for _ in range(samples)]
             reconstruction = torch.stack([terms.reconstruction for terms in drawn]).double().mean(0)
             kl = torch.stack([terms.kl.sum(1) for terms in drawn]).double().mean(0)
             parts.append(torch.stack([reconstruction - kl, reconstruction, kl]).cpu().numpy())

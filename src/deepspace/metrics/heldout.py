@@ -41,7 +41,15 @@ class HeldOut:
     @cached_property
     def reconstruction(self) -> npt.NDArray[np.float32]:
         """(n, *shape): decode(posterior mean) of the held-out rows, in encoded units."""
-        return np.asarray(self.space.decode_encoded(np.asarray(self.space.latents.mean[self.rows])), np.float32)
+        z = np.asarray(self.space.latents.mean[self.rows])
+        own = {} if self.codes is None else {"condition": self.codes}
+        return np.asarray(self.space.decode_encoded(z, **own), np.float32)
+
+    @cached_property
+    def codes(self) -> npt.NDArray[np.int64] | None:
+        """(n,): the held-out rows' conditions, where the model has one."""
+        codes = getattr(self.space, "condition_codes", None)
+        return None if codes is None else codes[self.rows]
 
 
 def held_out(space: BaseSpace, *, most: int = MOST_HELD_OUT) -> HeldOut:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.data.counts import CountsSchema
 from deepspace.metrics.heldout import HeldOut
 from deepspace.metrics.measure import Measure
 from deepspace.results import mean_interval, wilson
@@ -21,6 +22,7 @@ UNITS = {
     "image": "mean squared error, pixels in 0..1",
     "signal": "mean squared error, standardised units",
     "vector": "mean squared error, standardised units",
+    "counts": "mean squared error, log(1 + count) at the median total",
     "table": "mean of squared error (numbers, standardised) and share wrong (categories)",
 }
 
@@ -28,15 +30,17 @@ UNITS = {
 def reconstruction(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
     """The error of decode(posterior mean of x) against x. Only observed cells count.
 
-    Numbers: squared error in encoded units (pixels in 0..1). Unordered categories and booleans: 1 where the category is
-    wrong. The baseline gives every row the training rows' mean, or their commonest category.
+    Numbers: squared error in encoded units (pixels in 0..1; counts by their logarithms). Unordered categories and
+    booleans: 1 where the category is wrong. The baseline gives every row the training rows' mean, or their
+    commonest category.
     """
     if space.schema.form == "table":
         return _table(space, held)
-    unit = 255.0 if space.schema.form == "image" else 1.0
-    truth = held.encoded.astype(np.float64) / unit
-    error = ((held.reconstruction / unit - truth) ** 2).reshape(len(truth), -1)
-    mean = held.encoded_training.mean(0, dtype=np.float64) / unit
+    truth, rebuilt, training = (
+        _comparable(space, x) for x in (held.encoded, held.reconstruction, held.encoded_training)
+    )
+    error = ((rebuilt - truth) ** 2).reshape(len(truth), -1)
+    mean = training.mean(0)
     baseline = (truth - mean) ** 2
     overall = _mean_measure("reconstruction_error", error.mean(1), float(baseline.mean()), UNITS[space.schema.form])
     if space.schema.form != "signal" or truth.shape[1] == 1:
@@ -52,6 +56,13 @@ def reconstruction(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
         for channel in range(truth.shape[1])
     ]
     return (overall, *channels)
+
+
+def _comparable(space: BaseSpace, x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Encoded rows on the scale that errors are taken on."""
+    if isinstance(space.schema, CountsSchema):
+        return space.schema.normalise(x).astype(np.float64)
+    return x.astype(np.float64) / (255.0 if space.schema.form == "image" else 1.0)
 
 
 def _table(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:

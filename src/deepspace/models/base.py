@@ -54,6 +54,18 @@ class LatentModel(nn.Module, ABC):
     length: float = 1.0
     """The usual number of epochs as a multiple of what suits a VAE."""
 
+    condition: str | None = None
+    """The column whose value the decoder is given beside z, where there is one; see ``given``."""
+    conditions: tuple[str, ...] = ()
+    """That column's values, in the order of their codes."""
+
+    def given(self, codes: Tensor | None) -> LatentModel:
+        """The same model, weights shared, for rows whose conditions are known: codes (B,), or (1,) for all rows alike.
+
+        Without codes, and for z of no row, a model with a condition decodes at its commonest value.
+        """
+        return self
+
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
         """(B, *shape) -> posterior with mean and scale (B, D), float32."""
@@ -115,6 +127,10 @@ class LatentModel(nn.Module, ABC):
 
     def settle(self) -> None:
         """Called once, when the warm-up of the KL is over and the rows have found their places in the latent space."""
+
+    @torch.no_grad()
+    def finish(self, blocks: Blocks) -> None:
+        """Called once after training, in eval mode, with training rows (never held-out ones): what is fitted last."""
 
     def distance_weights(self) -> Tensor | None:
         """(D,): what a squared difference in each dimension weighs between neighbours; None: all the same.

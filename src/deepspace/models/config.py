@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from deepspace.errors import ModelError
 from deepspace.models.layout import MODALITIES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from deepspace.data.schema import Schema
 
 __all__ = ["Config", "Network", "Networked"]
 
@@ -36,6 +41,15 @@ class Config:
     def complete(self) -> bool:
         """Whether nothing is left to choose."""
         return self.latent_dim is not None
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Names of columns that the model is told of and that are therefore not among the features."""
+        return ()
+
+    def known(self, schema: Schema, rows: pa.Table) -> Self:
+        """This config with what it needs to know of the rows (N, columns in the user's units) filled in."""
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, read back by ``from_json``."""

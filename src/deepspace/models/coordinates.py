@@ -13,13 +13,16 @@ __all__ = ["MOST_CATEGORIES", "Coordinates"]
 MOST_CATEGORIES = 64
 """A column with more is told by its commonest ones: each further one costs a coordinate and says next to nothing."""
 
+_LOG_COUNT = 16.0  # of a decoded count, at most: far from all rows a straight line in logarithms knows no bound
+
 
 class Coordinates(nn.Module):
     """x (B, *shape) -> u (B, W) with mean 0 over the rows of ``prepare``, and back. A missing cell lies at the mean.
 
-    Images: intensities in [0, 1]; signals and vectors: encoded as they are; only the mean is taken off. Tables: factor
-    analysis of mixed data (Pages 2004): numbers as encoded; ordered categories by their code over its deviation; any
-    other category k, of frequency p_k, by its indicator over sqrt(p_k), so that each column weighs alike.
+    Images: intensities in [0, 1]; signals and vectors: encoded as they are; only the mean is taken off. Counts:
+    log(1 + count) once every row is brought to the median total. Tables: factor analysis of mixed data (Pages
+    2004): numbers as encoded; ordered categories by their code over its deviation; any other category k,
+    of frequency p_k, by its indicator over sqrt(p_k), so that each column weighs alike.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -31,6 +34,9 @@ class Coordinates(nn.Module):
         self.width = len(columns) if layout.modality == "table" else layout.size
         self.register_buffer("columns", torch.tensor(columns, dtype=torch.long), persistent=False)
         self.register_buffer("codes", torch.tensor(codes, dtype=torch.float32))
+        if layout.modality == "counts":
+            self.register_buffer("total", torch.ones(()))
+            self.total: Tensor
         self.register_buffer("shift", torch.zeros(self.width))
         self.register_buffer("factor", torch.ones(self.width))
         self.columns: Tensor
@@ -46,6 +52,8 @@ class Coordinates(nn.Module):
         """(B, W) -> encoded rows (B, *shape): pictures within 0..255, whole codes for categories."""
         if self.layout.modality != "table":
             x = (u + self.shift).reshape(-1, *self.layout.shape)
+            if self.layout.modality == "counts":
+                return torch.expm1(x.clamp(0, _LOG_COUNT))
             return (x * self.unit).clamp(0, 255) if self.layout.modality == "image" else x
         raw = self._unweighed(u)
         x = raw.new_zeros(len(u), self.layout.size)
@@ -74,7 +82,10 @@ class Coordinates(nn.Module):
     def _raw(self, x: Tensor) -> Tensor:
         """Before the mean is taken off; NaN where not observed."""
         if self.layout.modality != "table":
-            return x.flatten(1).to(torch.float32) * (1 / self.unit)
+            x = x.flatten(1).to(torch.float32)
+            if self.layout.modality == "counts":
+                return torch.log1p(x * (self.total / x.sum(1, keepdim=True).clamp_min(1)))
+            return x * (1 / self.unit)
         values = x.to(torch.float32).index_select(1, self.columns)
         indicator = torch.where(values.isnan(), values, (values == self.codes).to(values.dtype))
         return torch.where(self.codes < 0, values, indicator)
@@ -84,6 +95,8 @@ class Coordinates(nn.Module):
         """Measure means and weights, in one pass (two where a column has many categories). Returns the rows seen."""
         if max(self.layout.cardinalities, default=0) > MOST_CATEGORIES:
             self._choose_categories(blocks)
+        if self.layout.modality == "counts":
+            self.total.copy_(torch.cat([x.sum(1) for x in blocks()]).median())
         self.shift.zero_()
         self.factor.fill_(1)
         total, squares, seen = (torch.zeros(self.width, dtype=torch.float64) for _ in range(3))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MODALITIES", "Layout"]
 
-MODALITIES = ("image", "signal", "vector", "table")
-_DIMENSIONS = {"image": 3, "signal": 2, "vector": 1, "table": 1}
+MODALITIES = ("image", "signal", "vector", "table", "counts")
+_DIMENSIONS = {"image": 3, "signal": 2, "vector": 1, "table": 1, "counts": 1}
 _CATEGORIES = frozenset({"boolean", "categorical", "ordinal"})
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from deepspace.errors import SpaceError
 from deepspace.explore import factors, local_factors, name_factors, traverse
 from deepspace.server.formatting import as_number, cell
-from deepspace.server.items import Items, records
+from deepspace.server.items import Items
 from deepspace.server.places import MEAN, latent
 from deepspace.server.planes import MAP, plane
 from deepspace.server.wire import (
@@ -143,7 +143,7 @@ class Films:
 
     def changes(self, encoded: npt.NDArray[Any]) -> list[Change]:
         """The columns that change on the way, those that change most first."""
-        items, made = self.items, records(self.items.schema.decode(encoded))
+        items, made = self.items, self.items.records(encoded)
         found: list[tuple[float, Change]] = []
         for name in items.features:
             kind, values = items.kinds[name], [record.get(name) for record in made]

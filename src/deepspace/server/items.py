@@ -5,15 +5,17 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from deepspace.data.counts import CountsSchema
 from deepspace.server.columns import figures_of
 from deepspace.server.formatting import as_number, cell
+from deepspace.server.genes import Genes
 from deepspace.server.sprites import shrink
 from deepspace.server.sureness import Sureness
 from deepspace.server.wire import (
@@ -87,9 +89,9 @@ class Items:
     def __init__(self, space: BaseSpace) -> None:
         self.space = space
         self.schema: Any = space.schema
-        self.modality: str = self.schema.modality
-        self.kinds = {c.name: c.kind for c in self.schema.columns}
-        self.features = [c.name for c in self.schema.features]
+        self.genes = Genes(space) if isinstance(self.schema, CountsSchema) else None
+        # Counts are shown as records of their most telling genes.
+        self.modality: str = "table" if self.genes else self.schema.modality
         target = self.schema.target
         self.target: str | None = target.name if target else None
         self.sureness = Sureness(space)
@@ -97,6 +99,17 @@ class Items:
         self.record = lru_cache(maxsize=2048)(self._record)
 
     # What an item is
+
+    @cached_property
+    def features(self) -> list[str]:
+        """The names of a record's fields."""
+        return self.genes.names if self.genes else [c.name for c in self.schema.features]
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """What kind each column is, and each field."""
+        columns = {c.name: c.kind for c in self.schema.columns}
+        return columns | dict.fromkeys(self.features, "numeric") if self.genes else columns
 
     def shape(self) -> ItemShape:
         """What all items of this space have in common."""
@@ -112,7 +125,12 @@ class Items:
         return VectorShape(dim=shape[0])
 
     def _record(self, index: int) -> Mapping[str, Any]:
-        return dict(self.space.rows.record(index))
+        known = dict(self.space.rows.record(index))
+        return known | self.genes.records(self.space.samples[index : index + 1])[0] if self.genes else known
+
+    def records(self, encoded: npt.NDArray[Any]) -> list[dict[str, Any]]:
+        """Encoded rows (M, *shape) -> the fields of each."""
+        return self.genes.records(encoded) if self.genes else records(self.schema.decode(encoded))
 
     def _metadata(self, index: int) -> list[tuple[str, str, str]]:
         """(name, value, kind) of everything known about a row that is not one of its features."""
@@ -130,6 +148,8 @@ class Items:
     # Rendering
 
     def _fields(self, record: Mapping[str, Any], digits: int) -> list[CellText]:
+        if self.genes:
+            return self.genes.fields(record, digits)
         return [
             CellText(name=n, value=cell(record.get(n), self.kinds[n], digits=digits), kind=self.kinds[n])
             for n in self.features
@@ -156,7 +176,7 @@ class Items:
             signal = SignalContent(channels=lines.shape[1], length=lines.shape[2])
             return [Rendered(signal, line.tobytes()) for line in lines]
         if self.modality == "table":
-            made = records(self.schema.decode(encoded))
+            made = self.records(encoded)
             return [Rendered(TableContent(fields=self._fields(r, _GENERATED_DIGITS)), record=r) for r in made]
         return [Rendered(self._vector(i)) for i in nearest]
 
@@ -202,7 +222,7 @@ class Items:
         return Item(
             index=index,
             real=self.real(index),
-            reconstruction=self.inline(np.asarray(space.decode_encoded(z)), [index])[0],
+            reconstruction=self.inline(self._rebuilt(index), [index])[0],
             neighbours=self.neighbours(found.index[0], found.distance[0], without=index)[:NEIGHBOURS],
             density_percentile=_number_or_none(space.density_percentile(z)[0]),
             reconstruction_error=None if error is None else _number_or_none(error[index]),
@@ -211,6 +231,15 @@ class Items:
             label=self.label(index),
             fields=[NamedValue(name=n, value=v) for n, v, _ in self._metadata(index)],
         )
+
+    def _rebuilt(self, index: int) -> npt.NDArray[Any]:
+        """(1, *shape): a row's reconstruction, under its own condition; counts at the row's own total."""
+        codes = getattr(self.space, "condition_codes", None)
+        own = {} if codes is None else {"condition": codes[index : index + 1]}
+        made = np.asarray(self.space.decode_encoded(self.space.latents.mean[index : index + 1], **own))
+        if self.genes:
+            made = made * (self.space.samples[index].sum() / max(float(made.sum()), 1e-6))
+        return made
 
     @staticmethod
     def neighbours(index: Any, distance: Any, *, without: int | None = None) -> list[NeighbourInfo]:
@@ -224,6 +253,8 @@ class Items:
 
     def spread(self, name: str) -> float:
         """Half the way from the 16th to the 84th percentile of a column: its standard deviation, were it normal."""
+        if self.genes:
+            return self.genes.spreads[name]
         if name not in self._spreads:
             values = self.space.rows.column(name)
             step = max(1, len(values) // _SPREAD_ROWS)

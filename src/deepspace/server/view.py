@@ -69,7 +69,7 @@ class View:
         source = provenance.get("source", space.manifest.get("source", ""))
         return SpaceInfo(
             name=space.name,
-            modality=space.schema.modality,
+            modality=self.items.modality,
             n=len(space),
             latent_dim=int(space.latent_dim),
             columns=self.columns.infos,

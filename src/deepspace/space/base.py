@@ -218,33 +218,63 @@ class BaseSpace:
                 f"this space has {self.schema.shape}"
             )
 
-    def decode(self, z: Any) -> Any:
-        """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode."""
-        return self.schema.decode(self.decode_encoded(z))
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The values of the column that the model was told of (``ConditionalVAE``), the commonest first; else none."""
+        return self.model.conditions
 
-    def decode_encoded(self, z: Any) -> Float:
-        """z: (M, D) -> (M, *shape) float32, as the model gives them: images 0..255, other modalities standardised."""
+    @cached_property
+    def condition_codes(self) -> npt.NDArray[np.int64] | None:
+        """(N,): each row's place among ``conditions``; None for a model without a condition."""
+        from deepspace.models.conditions import codes_of
+
+        name = self.model.condition
+        return None if name is None else codes_of(self.model, self.rows.table([name]))
+
+    def decode(self, z: Any, *, condition: Any = None) -> Any:
+        """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode.
+
+        condition: one of ``conditions``, for a model that has them; without it the commonest.
+        """
+        return self.schema.decode(self.decode_encoded(z, condition=condition))
+
+    def decode_encoded(self, z: Any, *, condition: Any = None) -> Float:
+        """z: (M, D) -> (M, *shape) float32, as the model gives them: images 0..255, other modalities standardised.
+
+        condition: as for ``decode``, or codes (M,), one a row.
+        """
         import torch
 
         z = self._check_z(z, "decode")
         result = np.empty((len(z), *self.schema.shape), np.float32)
-        rows = batch_rows(self.schema.shape)
+        rows, codes = batch_rows(self.schema.shape), self._codes(condition, len(z))
         with torch.inference_mode():
             for start in range(0, len(z), rows):
-                result[start : start + rows] = (
-                    self.model.decode(torch.from_numpy(z[start : start + rows])).float().numpy()
-                )
+                part = slice(start, start + rows)
+                model = self.model if codes is None else self.model.given(torch.from_numpy(codes[part]))
+                result[part] = model.decode(torch.from_numpy(z[part])).float().numpy()
         return result
 
-    def reconstruct(self, x: Any) -> Any:
-        """Encode, then decode the posterior mean: M rows in the user's own units."""
-        return self.decode(self.encode(x))
+    def _codes(self, condition: Any, count: int) -> npt.NDArray[np.int64] | None:
+        """(count,): the codes of a condition given by name or, as codes, row by row."""
+        if condition is None:
+            return None
+        if isinstance(condition, np.ndarray) and condition.dtype.kind == "i" and condition.shape == (count,):
+            return condition
+        if str(condition) not in self.conditions:
+            known = f"it has {', '.join(self.conditions)}" if self.conditions else "its model has none"
+            raise SpaceError(f"cannot decode with '{self.name}': there is no condition {condition!r}; {known}")
+        return np.full(count, self.conditions.index(str(condition)), np.int64)
+
+    def reconstruct(self, x: Any, *, condition: Any = None) -> Any:
+        """Encode, then decode the posterior mean: M rows in the user's own units. ``condition`` as for ``decode``."""
+        return self.decode(self.encode(x), condition=condition)
 
     def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
         """n new rows in the user's own units, from z drawn from the model's prior.
 
-        With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
-        of ages or the most frequent category would be the same in every row; the rest are means.
+        With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables and counts are drawn,
+        since a mean of ages or the most frequent category would be the same in every row; the rest are means.
         """
         return self.schema.decode(self.sample_encoded(n, seed, noise=noise))
 
@@ -257,7 +287,7 @@ class BaseSpace:
         generator = torch.Generator().manual_seed(seed)
         with torch.inference_mode():
             z = self.model.sample_prior(n, generator)
-        if not (self.schema.modality == "table" if noise is None else noise):
+        if not (self.schema.modality in ("table", "counts") if noise is None else noise):
             return self.decode_encoded(z.numpy())
         rows = batch_rows(self.schema.shape)
         result = np.empty((n, *self.schema.shape), np.float32)

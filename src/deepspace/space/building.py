@@ -158,6 +158,8 @@ class _Builder:
         self, validation: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Stream posterior means and scales to disk. Returns figures (F, N) and the typical posterior scale (D,)."""
+        from deepspace.models.conditions import codes_of
+
         n, dim = len(self.dataset), self.model.latent_dim
         figures = np.zeros((len(FIGURES), n), np.float32)
         held_out = np.zeros(n, bool)
@@ -166,7 +168,8 @@ class _Builder:
         done = 0
         with Sink(self.stage / "latents_mean.npy") as means, Sink(self.stage / "latents_scale.npy") as scales:
             mean_file, scale_file = NpyWriter(means, (n, dim), np.float32), NpyWriter(scales, (n, dim), np.float32)
-            for batch in encode_rows(self.model, self.dataset.schema, self.dataset.array, seed=self.seed):
+            data, codes = self.dataset, codes_of(self.model, self.dataset.rows)
+            for batch in encode_rows(self.model, data.schema, data.array, seed=self.seed, codes=codes):
                 rows = slice(done, done + len(batch.mean))
                 self._check_finite(batch.mean, batch.scale, done)
                 mean_file.append(batch.mean)

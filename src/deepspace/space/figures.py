@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.data.counts import CountsSchema
 from deepspace.data.schema import Schema
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _ERROR_UNITS: Final = {
     "image": "grey levels, 0 to 255: root mean square over pixels",
     "signal": "the signal's own units: root mean square over samples",
     "vector": "the vector's own units: root mean square over dimensions",
+    "counts": "log(1 + count) at the median total of a row: root mean square over genes",
     "table": "mean over observed cells: 1 for a wrong category, else standard deviations of the column",
 }
 
@@ -58,8 +60,12 @@ def encode_rows(
     *,
     seed: int,
     should_stop: Callable[[], bool] | None = None,
+    codes: npt.NDArray[np.int64] | None = None,
 ) -> Iterator[Encoded]:
-    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone."""
+    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone.
+
+    codes: (N,) the rows' conditions, for a model that has one.
+    """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -71,9 +77,10 @@ def encode_rows(
         block = np.ascontiguousarray(array[start : start + rows])
         with torch.inference_mode():
             x = torch.from_numpy(block if block.flags.writeable else block.copy())
-            mean, scale = model.encode(x)
-            elbo = model.terms(x, generator)
-            decoded = model.decode(mean).float().cpu().numpy()
+            own = model if codes is None else model.given(torch.from_numpy(codes[start : start + rows]))
+            mean, scale = own.encode(x)
+            elbo = own.terms(x, generator)
+            decoded = own.decode(mean).float().cpu().numpy()
         yield Encoded(
             mean.float().cpu().numpy(),
             scale.float().cpu().numpy(),
@@ -89,7 +96,9 @@ def reconstruction_error(
     """x, decoded: (B, *shape) encoded rows -> (B,) in the units that ``describe`` gives."""
     if schema.modality == "table":
         return _table_error(schema, x, decoded)
-    if schema.modality in ("signal", "vector"):
+    if isinstance(schema, CountsSchema):
+        x, decoded = schema.normalise(x), schema.normalise(decoded)
+    elif schema.modality in ("signal", "vector"):
         x, decoded = np.asarray(schema.decode(x)), np.asarray(schema.decode(decoded))
     difference = x.reshape(len(x), -1).astype(np.float64) - decoded.reshape(len(x), -1).astype(np.float64)
     return np.asarray(np.sqrt(np.nanmean(np.square(difference), axis=1)), np.float32)

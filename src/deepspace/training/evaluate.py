@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -48,8 +49,13 @@ def active_units(means: Tensor) -> int:
 
 
 @torch.no_grad()
-def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int = 0) -> Evaluation:
-    """(N, *shape) -> the figures. The noise is the same at every call, so that epochs can be compared."""
+def evaluate(
+    model: LatentModel, x: Tensor, device: torch.device, *, seed: int = 0, codes: Tensor | None = None
+) -> Evaluation:
+    """(N, *shape) -> the figures. The noise is the same at every call, so that epochs can be compared.
+
+    ``codes`` (N,): the rows' conditions, for a model that has one.
+    """
     training = model.training
     model.eval()
     generator = torch.Generator(device).manual_seed(seed)
@@ -57,8 +63,9 @@ def evaluate(model: LatentModel, x: Tensor, device: torch.device, *, seed: int =
     kl = torch.zeros(model.latent_dim, dtype=torch.float64, device=device)
     score = torch.zeros((), dtype=torch.float64, device=device)
     means: list[Tensor] = []
-    for part in _parts(x, device):
-        loss, terms = model.loss(part, 1.0, generator)
+    own = itertools.repeat(None) if codes is None else _parts(codes, device)
+    for part, condition in zip(_parts(x, device), own, strict=False):
+        loss, terms = model.given(condition).loss(part, 1.0, generator)
         score -= loss.double() * len(part)
         reconstruction += terms.reconstruction.double().sum()
         kl += terms.kl.double().sum(0)

@@ -25,7 +25,7 @@ def _order(seed: int, epoch: int) -> np.random.Generator:
 
 
 class Feed(ABC):
-    """Batches of one epoch after another. ``batches`` yields (B, *shape) tensors on the device."""
+    """Batches of one epoch after another. ``batches`` yields tensors on the device: rows (B, *shape), their numbers."""
 
     steps: int
 
@@ -34,7 +34,7 @@ class Feed(ABC):
         self.count = len(array) - len(held_out)
 
     @abstractmethod
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         """The batches of epoch ``epoch``, from number ``first`` on."""
 
 
@@ -53,10 +53,10 @@ class TensorFeed(Feed):
         kept[held_out] = False
         self.rows = np.flatnonzero(kept)
 
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         order = torch.from_numpy(_order(self.seed, epoch).permutation(self.rows)).to(self.data.device)
         for index in order.tensor_split(self.steps)[first:]:
-            yield self.data.index_select(0, index)
+            yield self.data.index_select(0, index), index
 
 
 class BlockFeed(Feed):
@@ -85,32 +85,37 @@ class BlockFeed(Feed):
         self.out = np.zeros(len(array), bool)
         self.out[held_out] = True
 
-    def _read(self, runs: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        parts = []
+    def _read(self, runs: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+        parts, numbers = [], []
         for i in runs:
             rows = slice(int(i) * self.run, (int(i) + 1) * self.run)
-            parts.append(read(self.array, rows)[~self.out[rows]])
-        return np.concatenate(parts)
+            kept = ~self.out[rows]
+            parts.append(read(self.array, rows)[kept])
+            numbers.append(rows.start + np.flatnonzero(kept))
+        return np.concatenate(parts), np.concatenate(numbers)
 
-    def batches(self, epoch: int, first: int = 0) -> Iterator[Tensor]:
+    def batches(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
         order = _order(self.seed, epoch)
         runs = order.permutation(-(-len(self.array) // self.run))
         pools = np.array_split(runs, -(-len(runs) // self.runs_per_pool))
-        rest: npt.NDArray[Any] = self.array[:0]
+        rest, rest_numbers = self.array[:0], np.zeros(0, np.int64)
         step = 0
         with ThreadPoolExecutor(1) as reader:
             ahead = reader.submit(self._read, pools[0])
             for i in range(len(pools)):
-                pool = ahead.result()
+                pool, numbers = ahead.result()
                 if i + 1 < len(pools):
                     ahead = reader.submit(self._read, pools[i + 1])
-                pool = np.concatenate([rest, pool[order.permutation(len(pool))]])
+                mixed = order.permutation(len(pool))
+                pool, numbers = np.concatenate([rest, pool[mixed]]), np.concatenate([rest_numbers, numbers[mixed]])
                 whole = len(pool) if i + 1 == len(pools) else len(pool) // self.batch * self.batch
                 for start in range(0, whole, self.batch):
                     if step >= first:
-                        yield torch.from_numpy(pool[start : start + self.batch]).to(self.device)
+                        part = slice(start, start + self.batch)
+                        rows, index = (torch.from_numpy(each[part]).to(self.device) for each in (pool, numbers))
+                        yield rows, index
                     step += 1
-                rest = pool[whole:].copy()
+                rest, rest_numbers = pool[whole:].copy(), numbers[whole:]
 
 
 def _whole_file(array: npt.NDArray[Any]) -> str | None:

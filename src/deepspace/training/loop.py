@@ -31,6 +31,7 @@ __all__ = ["train"]
 
 _PROBE, _PROBE_CELLS = 4_000, 2**26  # rows looked at before training, and how many values in them
 _UNHELD = 1000  # training rows that stand in where none are held out
+_FINISH = 20_000  # training rows that a model sees again once its weights are final
 _SAY_EVERY = 0.1  # seconds between progress events
 _SAVE_EVERY = 30.0  # seconds between checkpoints within an epoch
 _MULTIPLIES = 1e8  # a step of fewer multiplications is over before 16-bit products can gain back their conversions
@@ -63,6 +64,7 @@ def train(
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[LatentModel, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    codes: npt.NDArray[np.int64] | None = None,
 ) -> History:
     """Train ``model`` in place on encoded rows (N, *shape), and leave it with its best weights, in eval mode.
 
@@ -71,12 +73,13 @@ def train(
     and the number of epochs done. ``should_stop`` is asked after every step; a stop keeps the best so far.
     Ctrl-C, a KeyboardInterrupt out of a callback and SIGTERM write the checkpoint first. Raises TrainingError, with
     advice, where training cannot go on.
-    A model in closed form is solved instead, on the same rows.
+    A model in closed form is solved instead, on the same rows. ``codes`` (N,): the condition of each row, for a model
+    that has one (``LatentModel.given``).
     """
     _check(model, array)
     if isinstance(model, ClosedForm):
         return solve(model, array, config, on_progress=on_progress, on_epoch=on_epoch)
-    run = _Run(model, array, config, on_progress, on_epoch, should_stop)
+    run = _Run(model, array, config, on_progress, on_epoch, should_stop, codes)
     with run.surroundings():
         run.start()
         return run.finish(run.epochs())
@@ -113,10 +116,12 @@ class _Run:
         on_progress: Callable[[Progress], None] | None,
         on_epoch: Callable[[LatentModel, int], None] | None,
         should_stop: Callable[[], bool] | None,
+        codes: npt.NDArray[np.int64] | None,
     ) -> None:
         self.model, self.array, self.config = model, array, config
         self.on_progress, self.on_epoch, self.should_stop = on_progress, on_epoch, should_stop
         self.device = machine.pick_device(config.device)
+        self.codes = None if codes is None else torch.from_numpy(codes).to(self.device)
         self.multiplies = multiplies(model, array[:1])
         self.plan = planning.make(
             config, len(array), self.multiplies, accelerated=self.device.type != "cpu",
@@ -165,7 +170,9 @@ class _Run:
         order = np.random.Generator(np.random.Philox(key=[config.seed % 2**64, 0])).permutation(plan.rows)
         first = order[~np.isin(order, held_out)][:count]  # a model that starts from its rows must not know those
         look = torch.from_numpy(feed.gather(self.array, np.sort(first)))
-        self.judged = torch.from_numpy(feed.gather(self.array, held_out)) if len(held_out) else look[:_UNHELD]
+        judged = held_out if len(held_out) else np.sort(first)[:_UNHELD]
+        self.judged = torch.from_numpy(feed.gather(self.array, judged))
+        self.judged_codes = None if self.codes is None else self.codes[torch.from_numpy(judged).to(self.device)]
         torch.manual_seed(config.seed)
         self.model.to(self.device).train()
         self.model.training_rows = self.feed.count
@@ -284,8 +291,8 @@ class _Run:
     def _epoch(self, epoch: int, within: int) -> None:
         plan, state = self.plan, self.state
         saved = time.monotonic()
-        for x in self.feed.batches(epoch, within):
-            self._step(x)
+        for x, rows in self.feed.batches(epoch, within):
+            self._step(x, None if self.codes is None else self.codes[rows])
             state.step += 1
             self._heed_signal()
             if self._ends():
@@ -297,14 +304,14 @@ class _Run:
                 saved = time.monotonic()
         self._close(epoch)
 
-    def _step(self, x: Tensor) -> None:
+    def _step(self, x: Tensor, codes: Tensor | None) -> None:
         plan, state = self.plan, self.state
         start = time.monotonic()
         for group in self.optimizer.param_groups:
             group["lr"] = plan.rate(state.step, state.cuts)
         self.optimizer.zero_grad(set_to_none=True)
         with self._autocast():
-            loss, terms = self.model.loss(x, plan.weight(state.step), self.generator)
+            loss, terms = self.model.given(codes).loss(x, plan.weight(state.step), self.generator)
         loss.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm_tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
@@ -358,7 +365,7 @@ class _Run:
         """The end of an epoch: judge, remember the best, decide whether to go on, tell, save."""
         plan, state = self.plan, self.state
         with self._autocast():
-            judged = evaluate(self.model, self.judged, self.device, seed=self.config.seed)
+            judged = evaluate(self.model, self.judged, self.device, seed=self.config.seed, codes=self.judged_codes)
         rows = max(state.sums[2], 1)
         reconstruction, kl = state.sums[0] / rows, state.sums[1] / rows
         state.epochs.append(
@@ -436,11 +443,22 @@ class _Run:
             )
         )
 
+    def _training_rows(self) -> Iterator[Tensor]:
+        """Rows that were not held out, an even spread of at most so many, block by block."""
+        kept = np.ones(len(self.array), bool)
+        kept[self.feed.held_out] = False
+        rows = np.flatnonzero(kept)
+        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _FINISH)).round().astype(np.int64)]
+        for part in np.array_split(rows, -(-len(rows) // 1024)):
+            yield torch.from_numpy(feed.gather(self.array, part)).to(self.device)
+
     def finish(self, stopped: Stop) -> History:
         """Best weights back, and the record."""
         plan, state = self.plan, self.state
         self.model.load_state_dict(self.best)
-        final = evaluate(self.model, self.judged, self.device, seed=self.config.seed)
+        self.model.eval()
+        self.model.finish(self._training_rows)
+        final = evaluate(self.model, self.judged, self.device, seed=self.config.seed, codes=self.judged_codes)
         if not math.isfinite(final.elbo):
             raise TrainingError(
                 "Training ended with an ELBO that is not finite; "

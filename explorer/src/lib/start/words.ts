@@ -15,12 +15,14 @@ export const CHOOSABLE = ["feature", "metadata", "excluded"];
 
 export const MODALITIES: Record<string, [one: string, many: string]> = {
   image: ["picture", "pictures"], table: ["row", "rows"], signal: ["signal", "signals"], vector: ["vector", "vectors"],
+  counts: ["row of counts", "rows of counts"],
 };
 
 export function shapeOf(modality: string, shape: readonly number[]): string {
   const [a, b, c] = shape;
   if (modality === "image") return `${c} × ${b} pixels${a === 1 ? ", grey" : ", in colour"}`;
   if (modality === "signal") return `${a} ${a === 1 ? "channel" : "channels"} of ${b} steps`;
+  if (modality === "counts") return `${a} counts each`;
   return modality === "table" ? `${a} ${a === 1 ? "column" : "columns"} learned from` : `${a} numbers each`;
 }
 

@@ -11,8 +11,11 @@ from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
+from deepspace.models.families.autoencoder import AE, AEModel
+from deepspace.models.families.conditional import ConditionalVAE, ConditionalVAEModel
 from deepspace.models.families.gan import GAN, GANModel
 from deepspace.models.families.pca import PCA, PCAModel
+from deepspace.models.families.ppca import PPCA, PPCAModel
 from deepspace.models.families.qlae import QLAE, QLAEModel
 from deepspace.models.families.tcvae import TCVAE, TCVAEModel
 from deepspace.models.families.vae import VAE, VAEModel
@@ -34,6 +37,9 @@ REGISTRY: dict[str, Family] = {
     "gan": Family(GAN, GANModel),
     "tcvae": Family(TCVAE, TCVAEModel),
     "qlae": Family(QLAE, QLAEModel),
+    "ppca": Family(PPCA, PPCAModel),
+    "ae": Family(AE, AEModel),
+    "conditional_vae": Family(ConditionalVAE, ConditionalVAEModel),
 }
 
 

@@ -10,6 +10,7 @@ from deepspace.models.likelihoods.categorical import Categorical
 from deepspace.models.likelihoods.continuous_bernoulli import ContinuousBernoulli
 from deepspace.models.likelihoods.discretised_logistic import DiscretisedLogistic
 from deepspace.models.likelihoods.gaussian import Gaussian
+from deepspace.models.likelihoods.negative_binomial import NegativeBinomial
 from deepspace.models.likelihoods.ordinal import Ordinal
 from deepspace.models.likelihoods.table import Table
 
@@ -22,6 +23,7 @@ REGISTRY: dict[str, type[Likelihood]] = {
     "discretised_logistic": DiscretisedLogistic,
     "categorical": Categorical,
     "ordinal": Ordinal,
+    "negative_binomial": NegativeBinomial,
     "table": Table,
 }
 

@@ -26,8 +26,9 @@ class LinearPath(nn.Module):
 
     def __init__(self, layout: Layout, latent_dim: int, outputs: tuple[int, ...]) -> None:
         super().__init__()
-        if layout.modality == "table":
-            raise ModelError("The linear path is for images, signals and vectors, got a table; leave linear at False.")
+        if layout.modality in ("table", "counts"):
+            got = "a table" if layout.modality == "table" else "counts"
+            raise ModelError(f"The linear path is for images, signals and vectors, got {got}; leave linear at False.")
         self.layout, self.outputs = layout, outputs
         self.standardise = Standardise(layout)
         self.encode = nn.Linear(layout.size, latent_dim)

@@ -105,10 +105,11 @@ def _head(dataset: Dataset) -> Head:
     names = [c.name for c in columns]
     count = min(ROWS, len(dataset))
     cells = [[cell(r[c.name], c.kind, digits=6) for c in columns] for r in records] or [[] for _ in range(count)]
-    if schema.modality == "vector":
+    if schema.modality in ("vector", "counts"):
         decoded = np.asarray(schema.decode(np.asarray(dataset.array[:ROWS])))[:, :_DIMENSIONS]
         numbers = [[cell(float(v), "numeric") for v in row] for row in decoded]
-        names += [str(i) for i in range(decoded.shape[1])]
+        own = getattr(schema, "names", ()) or tuple(str(i) for i in range(decoded.shape[1]))
+        names += own[: decoded.shape[1]]
         cells = [known + row for known, row in zip(cells, numbers, strict=True)]
     return Head(names=names, cells=cells)
 

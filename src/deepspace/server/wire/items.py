@@ -39,11 +39,12 @@ class SignalContent(Wire):
 
 
 class CellText(Wire):
-    """One formatted cell of a record."""
+    """One formatted cell of a record. ``share``, 0..1, is drawn as a bar behind a count."""
 
     name: str
     value: str
     kind: str
+    share: float | None = None
 
 
 class TableContent(Wire):
