@@ -58,9 +58,9 @@ def partition(z: npt.NDArray[Any], k: int, *, neighbours: int = _NEIGHBOURS, see
     """Splits rows (N, D) into at most k groups that share as few edges of their neighbour graph as they can.
 
     The graph is UMAP's fuzzy one (McInnes 2018). As many groups as asked for, or more, are found by k-means
-    of its leading eigenvectors, with rows brought to length 1 (Ng, Jordan & Weiss 2001); rows move where modularity gains (Newman
-    2006; Blondel 2008), and groups are merged by the same measure until k are left. Of several starts, with more or
-    fewer eigenvectors and groups, the one of greatest modularity is kept: no label and no tuning are needed.
+    of its leading eigenvectors, with rows brought to length 1 (Ng, Jordan & Weiss 2001); rows move where modularity
+    gains (Newman 2006; Blondel 2008), and groups are merged by the same measure until k are left. Of several starts,
+    with more or fewer eigenvectors and groups, the one of greatest modularity is kept: no label is needed.
     A long thin group may be cut across, where that parts fewer edges than its border does.
     Raises SpaceError where k is not from 2 to N / 10.
     """
@@ -128,7 +128,7 @@ def _between(graph: sparse.csr_matrix, labels: Labels, k: int) -> Floats:
     """(k, k): the share of the graph's weight from group to group."""
     members = _members(labels, k)
     weight = np.asarray((members.T @ graph @ members).todense(), np.float64)
-    return weight / weight.sum()
+    return np.asarray(weight / weight.sum())
 
 
 def _modularity(between: Floats) -> float:
