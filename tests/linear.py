@@ -121,6 +121,7 @@ class LinearSpace:
         self.table = pa.table({"side": pa.array(label.tolist())})
         self.schema = PlainSchema((features,), (Column("side", "categorical", "target", categories=("left", "right")),))
         self.name = "linear"
+        self.cluster_column: str | None = None
         self.validation_index = np.arange(0, n, 10)
         self.history: dict[str, Any] = {"epochs": [{"epoch": 1}, {"epoch": 2}], "best_epoch": 1, "stopped": "early"}
         positions = self.latents.mean[:, :2]

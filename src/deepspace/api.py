@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
     from deepspace.decisions import Precedents
-    from deepspace.explore import Axes, Direction, FactorNames, Factors, LocalFactors, Paths, Regions, Sum, Traversal
+    from deepspace.explore import (
+        Axes,
+        Communities,
+        Direction,
+        FactorNames,
+        Factors,
+        LocalFactors,
+        Paths,
+        Regions,
+        Sum,
+        Traversal,
+    )
     from deepspace.explore import Path as Walk
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
@@ -101,6 +112,12 @@ class Space(BaseSpace):
         from deepspace.explore import regions
 
         return regions(self, **options)
+
+    def communities(self, k: int = 10, *, seed: int = 0) -> Communities:
+        """At most k groups of rows that hang together in the neighbour graph of the latents, found without labels."""
+        from deepspace.explore import communities
+
+        return communities(self, k, seed=seed)
 
     def measure(self, names: Sequence[str] | None = None) -> Measures:
         """How good the space is, on the rows that training did not see."""

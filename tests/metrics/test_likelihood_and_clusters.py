@@ -96,7 +96,6 @@ def test_clusters_that_are_the_classes_by_other_names() -> None:
 
 def test_k_means_of_latents_where_the_prior_has_no_clusters() -> None:
     space = cast(Any, LinearSpace(3000, widths=(6.0, 0.2)))
-    space.cluster_column = None
     found = measure(space, ["clustering"])
     accuracy = found["cluster_accuracy"]
     assert accuracy.n == 300

@@ -74,10 +74,12 @@ def test_a_prior_integrates_to_one_and_is_what_is_drawn_from(prior: str, dim: in
     with torch.no_grad():
         share = model.log_prior(grid).double().exp() * cell
         drawn = model.sample_prior(100_000, torch.Generator().manual_seed(5))
+        centre, width = model.prior_moments()
     assert float(share.sum()) == pytest.approx(1, abs=2e-3)
     for d in range(dim):
         mean = float((share * grid[:, d]).sum())
         deviation = math.sqrt(float((share * (grid[:, d] - mean) ** 2).sum()))
+        assert (float(centre[d]), float(width[d])) == pytest.approx((mean, deviation), abs=5e-3)
         assert float(drawn[:, d].mean()) == pytest.approx(mean, abs=4 * deviation / math.sqrt(100_000) + 1e-3)
         assert float(drawn[:, d].std()) == pytest.approx(deviation, rel=0.02)
         edges = torch.tensor([-2.0, -0.5, 0.3, 1.1])

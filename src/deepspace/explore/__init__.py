@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deepspace.explore.arithmetic import Sum, arithmetic
 from deepspace.explore.axes import Axes, axes
+from deepspace.explore.communities import Communities, communities
 from deepspace.explore.directions import Direction, Shift, direction
 from deepspace.explore.factors import Factor, Factors, factors
 from deepspace.explore.field import Field, map_field
@@ -18,6 +19,7 @@ from deepspace.space.change import changed
 __all__ = [
     "KINDS",
     "Axes",
+    "Communities",
     "Direction",
     "Factor",
     "FactorNames",
@@ -39,6 +41,7 @@ __all__ = [
     "arithmetic",
     "axes",
     "changed",
+    "communities",
     "direction",
     "factors",
     "lerp",

@@ -64,8 +64,9 @@ def prior_mismatch(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[M
 
     ``prior_energy``: the energy coefficient E = (2 |X-Y| - |X-X'| - |Y-Y'|) / (2 |X-Y|) between draws of the rows and
     of the prior, 0 where they are alike and 1 where they are apart, with its p by permutation (Szekely and Rizzo 2013).
-    ``prior_kl``: KL(N(m, diag s^2) || N(0, I)) with the aggregate's moments m and s, in nats; moments only, so that
-    separate clusters do not show in it. Of each dimension: its share of that.
+    ``prior_kl``: KL(N(m, diag s^2) || N(a, diag b^2)) with the moments m and s of the aggregate, and a and b of the
+    prior (0 and 1 where it is standard), in nats; moments only, so that separate clusters do not show in it. Of each
+    dimension: its share of that.
     """
     moments = latent_moments(space.latents.mean, space.latents.scale)
     rng = np.random.default_rng(seed)
@@ -78,17 +79,28 @@ def prior_mismatch(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[M
             note=f"draws of rows and as many of the prior; permutation p {'<' if p < 0.01 else '='} {max(p, 0.01):.2f}",
         )
     ]  # fmt: skip
-    variance = np.maximum(moments.deviation**2, 1e-30)
-    each = 0.5 * (moments.mean**2 + variance - 1 - np.log(variance))
+    centre, width = _prior_moments(space)
+    variance = np.maximum((moments.deviation / width) ** 2, 1e-30)
+    each = 0.5 * (((moments.mean - centre) / width) ** 2 + variance - 1 - np.log(variance))
     note = "diagonal Gaussian of the aggregate posterior"
     found.append(Measure("prior_kl", float(each.sum()), n=moments.n, unit="nats", better="lower", note=note))
     for d, value in enumerate(each):
         about = f"dimension {d}"
-        shape = f"mean {moments.mean[d]:.2f}, deviation {moments.deviation[d]:.2f}; the prior's are 0 and 1"
+        theirs = f"the prior's are {centre[d]:.3g} and {width[d]:.3g}"
+        shape = f"mean {moments.mean[d]:.2f}, deviation {moments.deviation[d]:.2f}; {theirs}"
         found.append(
             Measure("prior_kl", float(value), n=moments.n, unit="nats", better="lower", about=about, note=shape)
         )
     return tuple(found)
+
+
+def _prior_moments(space: BaseSpace) -> tuple[Floats, Floats]:
+    """Mean and deviation of each dimension of the prior, (D,) each."""
+    import torch
+
+    with torch.inference_mode():
+        mean, deviation = space.model.prior_moments()
+    return mean.double().cpu().numpy(), np.maximum(deviation.double().cpu().numpy(), 1e-6)
 
 
 def energy(x: Floats, y: Floats, rng: np.random.Generator) -> tuple[float, tuple[float, float], float]:

@@ -103,6 +103,11 @@ class LatentModel(nn.Module, ABC):
         """(B, D) -> (B,): log p(z) in nats, the density that ``sample_prior`` draws from."""
         return -0.5 * (z.square() + math.log(2 * math.pi)).sum(1)
 
+    def prior_moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each dimension under p(z), (D,) each."""
+        z = torch.zeros(self.latent_dim)
+        return z, torch.ones_like(z)
+
     def observe(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, *shape) -> the rows as the model measures them: the same, but where a family draws them first."""
         return x

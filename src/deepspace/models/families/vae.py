@@ -163,6 +163,9 @@ class VAEModel(LatentModel):
     def log_prior(self, z: Tensor) -> Tensor:
         return self._density().log_prob(z)
 
+    def prior_moments(self) -> tuple[Tensor, Tensor]:
+        return self._density().moments()
+
     def clusters(self, z: Tensor) -> Tensor | None:
         density = self._density()
         if not self.prior.clustered or not isinstance(density, priors.GaussianMixture):

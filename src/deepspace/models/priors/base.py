@@ -38,6 +38,10 @@ class Density(ABC):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """(n, D): draws."""
 
+    @abstractmethod
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """(D,), (D,): mean and deviation of each dimension."""
+
     def kl(self, mean: Tensor, log_variance: Tensor, z: Tensor, *, each: bool = True) -> Tensor:
         """(B, D): KL(q || p) of q = N(mean, e^log_variance) by the one draw z ~ q, a column a dimension.
 

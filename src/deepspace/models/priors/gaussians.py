@@ -49,6 +49,12 @@ class GaussianMixture(Density):
         """(B, K): p(k|z)."""
         return torch.softmax(self.log_joint(z), 1)
 
+    def moments(self) -> tuple[Tensor, Tensor]:
+        weights = self.log_weights.exp()
+        mean = weights @ self.means
+        variance = weights @ (self.log_variance.exp() + (self.means - mean).square())
+        return mean, variance.sqrt()
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         chosen = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], generator=generator, device=self.means.device)

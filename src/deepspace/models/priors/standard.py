@@ -25,6 +25,9 @@ class _Normal(Density):
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         return torch.randn(n, len(self.like), generator=generator, device=self.like.device)
 
+    def moments(self) -> tuple[Tensor, Tensor]:
+        return self.like, torch.ones_like(self.like)
+
     def kl(self, mean: Tensor, log_variance: Tensor, z: Tensor, *, each: bool = True) -> Tensor:
         """In closed form (Kingma & Welling 2014, appendix B); z does not matter."""
         return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
