@@ -14,6 +14,7 @@ from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.synthetic import fidelity, imputation, privacy, synthetic_record, utility
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
 from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
@@ -41,6 +42,7 @@ __all__ = [
     "record",
     "registry",
     "sides",
+    "synthetic_record",
     "trustworthiness",
     "twin",
     "worst_rows",
@@ -56,6 +58,10 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("synthetic_fidelity", fidelity, slow=True)
+registry.register("synthetic_privacy", privacy, slow=True)
+registry.register("synthetic_utility", utility, slow=True)
+registry.register("imputation", imputation, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

@@ -197,8 +197,15 @@ class BaseSpace:
             )
 
     def decode(self, z: Any) -> Any:
-        """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode."""
-        return self.schema.decode(self.decode_encoded(z))
+        """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode.
+
+        A table's cell is missing where the model says that it is more likely missing than not.
+        """
+        from deepspace.space.sampling import blank
+
+        z = self._check_z(z, "decode")
+        decoded = self.decode_encoded(z)
+        return self.schema.decode(blank(self, z, decoded) if self.schema.form == "table" else decoded)
 
     def decode_encoded(self, z: Any) -> Float:
         """z: (M, D) -> (M, *shape) float32, as the model gives them: images 0..255, other modalities standardised."""
@@ -218,27 +225,27 @@ class BaseSpace:
         """Encode, then decode the posterior mean: M rows in the user's own units."""
         return self.decode(self.encode(x))
 
-    def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
+    def sample(
+        self, n: int, seed: int = 0, *, noise: bool | None = None, given: Mapping[str, Any] | None = None
+    ) -> Any:
         """n new rows in the user's own units, from z drawn from the model's prior.
 
         With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables are drawn, since a mean
-        of ages or the most frequent category would be the same in every row; the rest are means.
+        of ages or the most frequent category would be the same in every row; the rest are means. ``given`` {column:
+        value} are conditions that the rows fulfil; see ``deepspace.space.sampling``.
         """
-        import torch
+        from deepspace.space.sampling import draw_encoded, latents
 
-        if n < 0:
-            raise SpaceError(f"cannot sample from '{self.name}': n is {n}, it must be 0 or more")
-        generator = torch.Generator().manual_seed(seed)
-        with torch.inference_mode():
-            z = self.model.sample_prior(n, generator)
-        if not (self.schema.modality == "table" if noise is None else noise):
-            return self.decode(z.numpy())
-        rows = batch_rows(self.schema.shape)
-        result = np.empty((n, *self.schema.shape), np.float32)
-        with torch.inference_mode():
-            for start in range(0, n, rows):
-                result[start : start + rows] = self.model.draw(z[start : start + rows], generator).float().numpy()
-        return self.schema.decode(result)
+        if self.schema.form == "table" if noise is None else noise:
+            return self.schema.decode(draw_encoded(self, n, seed, given=given).encoded)
+        return self.decode(latents(self, n, seed, given=given))
+
+    def impute(self, x: Any, *, samples: int = 50, seed: int = 0) -> Any:
+        """Rows of a table in the user's own units -> the same rows, each missing cell filled with what the model
+        expects from the cells that are there: a mean, or the likeliest category. See ``deepspace.space.imputing``."""
+        from deepspace.space.imputing import impute
+
+        return impute(self, x, samples=samples, seed=seed)
 
     def sample_prior(self, n: int, seed: int = 0) -> Float:
         """(n, D): latents drawn from the model's prior, those that ``sample`` decodes."""

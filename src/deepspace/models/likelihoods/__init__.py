@@ -11,7 +11,9 @@ from deepspace.models.likelihoods.continuous_bernoulli import ContinuousBernoull
 from deepspace.models.likelihoods.discretised_logistic import DiscretisedLogistic
 from deepspace.models.likelihoods.gaussian import Gaussian
 from deepspace.models.likelihoods.ordinal import Ordinal
+from deepspace.models.likelihoods.spike_slab import SpikeSlab
 from deepspace.models.likelihoods.table import Table
+from deepspace.models.likelihoods.table_mixture import TableMixture
 
 __all__ = ["REGISTRY", "Likelihood", "make"]
 
@@ -22,7 +24,9 @@ REGISTRY: dict[str, type[Likelihood]] = {
     "discretised_logistic": DiscretisedLogistic,
     "categorical": Categorical,
     "ordinal": Ordinal,
+    "spike_slab": SpikeSlab,
     "table": Table,
+    "table_mixture": TableMixture,
 }
 
 
