@@ -118,9 +118,9 @@ class SpikeSlab(Likelihood):
             centre, width = (x.mean(), x.std().clamp_min(0.1)) if len(x) > 1 else (x.new_zeros(()), x.new_ones(()))
             mean, scale = centre.expand(self.normals), width.log().expand(self.normals)
         else:
-            edges = torch.quantile(slab, torch.linspace(0, 1, 2 * self.normals + 1, device=x.device))
-            mean = edges[1::2]
-            scale = (edges[2::2] - edges[:-2:2]).mul(0.5).clamp_min(0.05).log()
+            parts = [part if len(part) else slab for part in slab.tensor_split(self.normals)]  # in order: equal shares
+            mean = torch.stack([part.mean() for part in parts])
+            scale = torch.stack([part.std(correction=0) for part in parts]).clamp_min(0.05).log()
         return torch.cat([log_weights, mean, scale])
 
 
@@ -129,7 +129,7 @@ def _spikes(counts: Tensor, n: int, most: int) -> Tensor:
     else those that stand out of their neighbours; the commonest ``most`` of them."""
     if len(counts) <= most:
         return torch.arange(len(counts), device=counts.device)
-    padded = F.pad(counts.to(torch.float32)[None, None], (8, 8), mode="replicate")[0, 0]
+    padded = F.pad(counts.to(torch.float32)[None, None], (8, 8), mode="reflect")[0, 0]
     beside = padded.unfold(0, 17, 1).median(1).values
     out = (counts >= max(_SPIKE_ROWS, _SPIKE_SHARE * n)) & (counts >= _SPIKE_OVER * beside)
     found = torch.nonzero(out).flatten()
