@@ -1,4 +1,4 @@
-"""Fidelity, privacy, use and imputation of synthetic tables: against scipy, and on tables of which the answer is known."""
+"""Fidelity, privacy, use and imputation of synthetic tables: against scipy, and where the answer is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from scipy import stats
 import deepspace as ds
 from deepspace.errors import SpaceError
 from deepspace.metrics import HeldOut, held_out, synthetic_record
-from deepspace.metrics.synthetic import column_pairs, column_shapes, fidelity, imputation, privacy_of, utility, utility_of
+from deepspace.metrics.synthetic import (
+    column_pairs,
+    column_shapes,
+    fidelity,
+    imputation,
+    privacy_of,
+    utility,
+    utility_of,
+)
 from deepspace.metrics.synthetic.fidelity import fidelity_of
 from deepspace.metrics.synthetic.imputation import hidden_cells
 from deepspace.metrics.synthetic.privacy import copies, nearest
@@ -88,7 +96,9 @@ def test_real_rows_score_high_and_shuffled_columns_fail_the_pairs(space: ds.Spac
 
 
 def test_copied_training_rows_are_flagged_and_held_out_rows_are_not(space: ds.Space, held: HeldOut) -> None:
-    copied, unseen = ({m.name: m for m in privacy_of(space, held, rows)} for rows in (held.encoded_training, held.encoded))
+    copied, unseen = (
+        {m.name: m for m in privacy_of(space, held, rows)} for rows in (held.encoded_training, held.encoded)
+    )
     assert copied["copies"].value == 1
     assert copied["nearer_than_held_out"].value > 0.95
     assert copied["very_near"].value > 0.95
@@ -122,7 +132,9 @@ def test_a_predictor_learns_from_true_rows_and_not_from_a_shuffled_target(space:
 
 def test_what_cannot_be_taken_says_why(tmp_path: Path) -> None:
     frame = people(300)
-    with ds.fit(frame, target="hired", path=tmp_path / "a.space", training=ds.TrainConfig(epochs=2, threads=1)) as space:
+    with ds.fit(
+        frame, target="hired", path=tmp_path / "a.space", training=ds.TrainConfig(epochs=2, threads=1)
+    ) as space:
         with pytest.raises(SpaceError, match="the target 'hired' was not trained on"):
             utility(space, held_out(space))
         record = synthetic_record(space, np.asarray(space.samples[:50]))

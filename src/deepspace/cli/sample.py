@@ -22,7 +22,9 @@ def sample(
     space: o.SpaceFolder,
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="FILE", help="NAME.csv, NAME.parquet, NAME.npz, or a folder of pictures."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="NAME.csv, NAME.parquet, NAME.npz, or a folder of pictures."
+        ),
     ],
     count: Annotated[int, typer.Option("--rows", "-n", min=1, metavar="N", help="How many rows.")] = 1000,
     given: Annotated[
@@ -82,7 +84,9 @@ def _told(space: BaseSpace, count: int, conditions: dict[str, str], draws: int, 
         said.append(f"{count:,} rows with {told}: out of {draws:,} draws, worth {effective:,.0f} independent ones.")
         outside = [name for name in conditions if name not in [c.name for c in space.schema.features]]
         if outside:
-            said.append(f"'{outside[0]}' was not trained on: rows are drawn around the training rows that have the value.")
+            said.append(
+                f"'{outside[0]}' was not trained on: rows are drawn around the training rows that have the value."
+            )
     target = space.schema.target
     if target is not None and space.schema.form == "table":
         said.append(

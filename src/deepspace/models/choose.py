@@ -81,8 +81,8 @@ def _sentence(parts: list[str]) -> str:
 def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
     if layout.modality == "table":
         return "table_mixture", (
-            "each column has the likelihood of its kind, numbers a mixture with point masses, so that its ELBO does not "
-            "compare with that of a Gaussian"
+            "each column has the likelihood of its kind, numbers a mixture with point masses, so that the ELBO does "
+            "not compare with a Gaussian's"
         )
     if layout.modality == "vector":
         return "gaussian", "vectors have a Gaussian likelihood with one learned scale"

@@ -40,8 +40,8 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Conditions:
-    """``learned``: {feature place: encoded value} that rows must have; ``rows``: row numbers whose latents to draw from,
-    for conditions on columns that were not trained on, or None."""
+    """``learned``: {feature place: encoded value} that rows must have. ``rows``: the training rows around whose latents
+    to draw, for conditions on columns that were not trained on, or None."""
 
     learned: dict[int, float]
     rows: npt.NDArray[np.int64] | None
@@ -50,7 +50,9 @@ class Conditions:
     def of(cls, space: BaseSpace, given: Mapping[str, Any]) -> Conditions:
         """Conditions in the user's units, {column: value}. Raises SpaceError naming what does not fit."""
         names = [column.name for column in space.schema.features]
-        learned = {names.index(name): _encoded(space, names.index(name), v) for name, v in given.items() if name in names}
+        learned = {
+            names.index(name): _encoded(space, names.index(name), v) for name, v in given.items() if name in names
+        }
         other = {name: value for name, value in given.items() if name not in names}
         return cls(learned, _rows_with(space, other) if other else None)
 
@@ -141,7 +143,7 @@ def _encoded(space: BaseSpace, place: int, value: Any) -> float:
     except Exception as error:
         raise SpaceError(f"cannot sample with {column.name}={value}: it is no {column.kind} ({error})") from None
     if not np.isnan(code):
-        if column.minimum is None or not codec.cardinality == 0:
+        if codec.cardinality:
             return code
         low, high = codec.low, codec.high
         plain = float(codec.scale.inverse(np.array([code]))[0])

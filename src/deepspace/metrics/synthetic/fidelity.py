@@ -167,8 +167,9 @@ def _spread(
     score: Callable[[Floats, Floats, Mask], Floats], real: Floats, made: Floats, kinds: Mask, rng: np.random.Generator
 ) -> float:
     """Standard deviation of a mean score over rows drawn again on both sides."""
-    found = [
-        np.nanmean(score(real[rng.integers(len(real), size=len(real))], made[rng.integers(len(made), size=len(made))], kinds))
-        for _ in range(RESAMPLES)
-    ]  # fmt: skip
+
+    def again(rows: Floats) -> Floats:
+        return rows[rng.integers(len(rows), size=len(rows))]
+
+    found = [np.nanmean(score(again(real), again(made), kinds)) for _ in range(RESAMPLES)]
     return float(np.std(found, ddof=1))

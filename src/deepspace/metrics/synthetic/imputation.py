@@ -86,7 +86,9 @@ def _errors(
         truth, guess = real[rows, j], made[rows, j]
         if codec.cardinality:
             codes, counts = np.unique(known, return_counts=True)
-            wrong.append(np.stack([guess != truth, np.full(len(rows), codes[counts.argmax()]) != truth], 1).astype(float))
+            wrong.append(
+                np.stack([guess != truth, np.full(len(rows), codes[counts.argmax()]) != truth], 1).astype(float)
+            )
         elif known.std() > 0:
             squares.append(np.stack([guess - truth, known.mean() - truth], 1) ** 2 / known.var())
     return np.concatenate(squares), np.concatenate(wrong)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.metrics.measure import Measure
 from deepspace.metrics.heldout import spread
+from deepspace.metrics.measure import Measure
 from deepspace.metrics.synthetic.tables import drawn, need_table, plain
 from deepspace.results import wilson
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deepspace.metrics.heldout import HeldOut
     from deepspace.space import BaseSpace
 
-__all__ = ["nearest", "points", "privacy", "privacy_of"]
+__all__ = ["Points", "nearest", "privacy", "privacy_of"]
 
 MOST_TRAINING = 50_000
 MOST_QUERIES = 2000
@@ -47,7 +47,7 @@ def privacy_of(space: BaseSpace, held: HeldOut, synthetic: Floats32) -> tuple[Me
     schema = space.schema
     known = np.setdiff1d(np.arange(len(space)), space.validation_index)
     training = np.asarray(space.samples[spread(known, MOST_TRAINING)])
-    scale = points(schema, training)
+    scale = Points(schema, training)
     reference = scale(training)
     unseen = nearest(scale(_few(held.encoded)), reference)
     made = nearest(scale(_few(synthetic)), reference)
@@ -63,7 +63,8 @@ def privacy_of(space: BaseSpace, held: HeldOut, synthetic: Floats32) -> tuple[Me
     limit = float(np.quantile(unseen, NEAR, method="lower"))
     near, usual = int((made < limit).sum()), float((unseen < limit).mean())
     twins, own = (copies(schema, rows, np.asarray(space.samples[known])) for rows in (synthetic, held.encoded))
-    note = f"against {len(training):,} training rows; median distance {np.median(made):.2f}, held-out rows {np.median(unseen):.2f}"
+    medians = f"median distance {np.median(made):.2f}, held-out rows {np.median(unseen):.2f}"
+    note = f"against {len(training):,} training rows; {medians}"
     return (
         Measure(
             "nearer_than_held_out", value, n=len(made), unit="probability", better="lower",
@@ -81,7 +82,7 @@ def privacy_of(space: BaseSpace, held: HeldOut, synthetic: Floats32) -> tuple[Me
     )  # fmt: skip
 
 
-class points:
+class Points:
     """Encoded rows (N, F) -> (N, W) float32 whose Euclidean distance the privacy figures use: numbers over their
     deviation in ``training``, categories as indicators of sqrt(1/2), a missing number at the mean with a flag."""
 
@@ -97,7 +98,9 @@ class points:
         for j, size in enumerate(self.sizes):
             column = rows[:, j]
             if size:
-                codes = np.where(np.isnan(column), 0, np.minimum(np.nan_to_num(column) + 1, MOST_CATEGORIES)).astype(int)
+                codes = np.where(np.isnan(column), 0, np.minimum(np.nan_to_num(column) + 1, MOST_CATEGORIES)).astype(
+                    int
+                )
                 parts.append(np.eye(min(size, MOST_CATEGORIES) + 1, dtype=np.float32)[codes] * np.float32(0.5**0.5))
             else:
                 absent = np.isnan(column)
@@ -127,7 +130,7 @@ def _keys(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
     """A 64-bit key of each row: equal rows have equal ones, and others do not but once in 10^19 pairs."""
     single = np.where(np.isnan(rows), np.nan, rows + 0.0).astype(np.float32)  # one NaN, and no minus zero
     bits = np.ascontiguousarray(single).view(np.uint32).astype(np.uint64)
-    multipliers = np.random.default_rng(0).integers(1, 2**63, rows.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    multipliers: npt.NDArray[np.uint64] = np.random.default_rng(0).integers(1, 2**63, rows.shape[1], np.uint64) | 1
     mixed = (bits + np.uint64(1)) * multipliers
     mixed ^= mixed >> np.uint64(32)
     return np.asarray((mixed * multipliers[::-1]).sum(1, dtype=np.uint64))

@@ -31,7 +31,9 @@ def learned_target(space: BaseSpace) -> int:
     target = space.schema.target
     if target is None:
         raise SpaceError("the data has no target column")
-    raise SpaceError(f"the target '{target.name}' was not trained on, so synthetic rows lack it; fit with include_target")
+    raise SpaceError(
+        f"the target '{target.name}' was not trained on, so synthetic rows lack it; fit with include_target"
+    )
 
 
 def utility(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
@@ -66,7 +68,9 @@ def utility_of(space: BaseSpace, held: HeldOut, synthetic: npt.NDArray[np.float3
         if np.isnan(value):
             continue
         rng = np.random.default_rng(0)
-        drawn_again = [figure(truth[pick], scores[0][pick]) for pick in rng.integers(len(truth), size=(RESAMPLES, len(truth)))]
+        drawn_again = [
+            figure(truth[pick], scores[0][pick]) for pick in rng.integers(len(truth), size=(RESAMPLES, len(truth)))
+        ]
         low, high = np.nanpercentile(drawn_again, [2.5, 97.5])
         note = f"predicting '{column.name}'; trained on {len(held.training):,} real rows: {real:.3f}"
         out.append(

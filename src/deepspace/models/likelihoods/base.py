@@ -53,7 +53,7 @@ class Likelihood(nn.Module, ABC):
         """(B, *outputs) -> (B, *shape): one sample of p(x|z) as an encoded row."""
 
     def missing(self, params: Tensor) -> Tensor | None:
-        """(B, *outputs) -> (B, F): how probable it is that a table's cell is missing; None where that is not modelled."""
+        """(B, *outputs) -> (B, F): the probability that a table's cell is missing; None where not modelled."""
         return None
 
     @torch.no_grad()

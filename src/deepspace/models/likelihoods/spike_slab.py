@@ -6,7 +6,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepspace.models.layout import Layout
 from deepspace.models.likelihoods.base import Likelihood, uniform
@@ -52,7 +52,7 @@ class SpikeSlab(Likelihood):
     def _parts(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log weights (B, F, A + K), means and log scales (B, F, K)."""
         cells = params.reshape(len(params), -1, self.width)
-        logits, mean, scale = cells.split([self.spikes + self.normals, self.normals, self.normals], 2)
+        logits, mean, scale = torch.split(cells, [self.spikes + self.normals, self.normals, self.normals], 2)
         barred = F.pad((self.places >= _ABSENT) * _NEVER, (0, self.normals))
         # A soft floor: a hard one would leave a scale that starts below it without a gradient.
         return (logits + barred).log_softmax(2), mean, self.floor + F.softplus(scale.clamp(max=_CEILING) - self.floor)
