@@ -240,7 +240,7 @@ class BaseSpace:
             return self.schema.decode(draw_encoded(self, n, seed, given=given).encoded)
         return self.decode(latents(self, n, seed, given=given))
 
-    def impute(self, x: Any, *, samples: int = 50, seed: int = 0) -> Any:
+    def impute(self, x: Any, *, samples: int = 100, seed: int = 0) -> Any:
         """Rows of a table in the user's own units -> the same rows, each missing cell filled with what the model
         expects from the cells that are there: a mean, or the likeliest category. See ``deepspace.space.imputing``."""
         from deepspace.space.imputing import impute

@@ -25,7 +25,7 @@ STEPS, RATE = 60, 0.1
 BURN_IN = 10
 
 
-def impute(space: BaseSpace, x: Any, *, samples: int = 50, seed: int = 0) -> Any:
+def impute(space: BaseSpace, x: Any, *, samples: int = 100, seed: int = 0) -> Any:
     """Rows in the user's own units (a frame, records, a path) -> the feature columns with every missing cell filled.
 
     Observed cells come back as they are. A number is its mean over p(x_missing | x_observed), a category the likeliest
@@ -38,7 +38,7 @@ def impute(space: BaseSpace, x: Any, *, samples: int = 50, seed: int = 0) -> Any
 
 
 def impute_encoded(
-    space: BaseSpace, encoded: npt.NDArray[np.float32], *, samples: int = 50, seed: int = 0
+    space: BaseSpace, encoded: npt.NDArray[np.float32], *, samples: int = 100, seed: int = 0
 ) -> npt.NDArray[np.float32]:
     """encoded (N, F), NaN where missing -> the same with no NaN.
 
