@@ -12,6 +12,7 @@ from deepspace.cli.fit import fit
 from deepspace.cli.layers import layers
 from deepspace.cli.measure import measure
 from deepspace.cli.report import report
+from deepspace.cli.sample import sample
 from deepspace.cli.schema import schema
 from deepspace.cli.verify import verify
 
@@ -44,5 +45,5 @@ def _options(
     pass
 
 
-for command in (explore, fit, schema, measure, compare, report, layers, verify):
+for command in (explore, fit, schema, measure, compare, sample, report, layers, verify):
     app.command()(command)

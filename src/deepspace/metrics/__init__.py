@@ -19,6 +19,7 @@ from deepspace.metrics.measure import Measure, Measures, Metric, Registry
 from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.reconstruction import reconstruction
 from deepspace.metrics.stability import Stability, stability
+from deepspace.metrics.synthetic import fidelity, imputation, privacy, synthetic_record, utility
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
 from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
@@ -53,6 +54,7 @@ __all__ = [
     "side_by_side",
     "sides",
     "stability",
+    "synthetic_record",
     "trustworthiness",
     "twin",
     "uncovered",
@@ -74,6 +76,10 @@ registry.register("frechet_distance", measure_frechet, slow=True)
 registry.register("clustering", clustering, slow=True)
 registry.register("marginal", marginal, slow=True)
 registry.register("disentanglement", disentangled, slow=True)
+registry.register("synthetic_fidelity", fidelity, slow=True)
+registry.register("synthetic_privacy", privacy, slow=True)
+registry.register("synthetic_utility", utility, slow=True)
+registry.register("imputation", imputation, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

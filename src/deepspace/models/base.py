@@ -86,12 +86,20 @@ class LatentModel(nn.Module, ABC):
     def draw(self, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, D) -> a sample x ~ p(x|z), (B, *shape), in the same units as ``decode``."""
 
+    def missing(self, z: Tensor) -> Tensor | None:
+        """(B, D) -> (B, F): the probability that a table's cell is missing; None for a model that does not know.
+
+        ``decode`` and ``draw`` say what a cell would hold if it were there; whoever shows rows to a user asks here too.
+        """
+        return None
+
     @abstractmethod
     def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
         """One-sample ELBO terms of each row, with z ~ q(z|x) reparameterised; the one function training calls."""
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """(B, *shape), (B, D) -> (B,): log p(x|z) in nats, observed values only. ModelError where there is none."""
+        """(B, *shape), (B, D) -> (B,): log p(x|z) in nats, of observed values (NaN is not) and of which cells are
+        missing, where the model says so; an infinite cell is left out of both. ModelError where there is none."""
         raise ModelError(f"A {type(self).__name__} has no likelihood.")
 
     def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -81,7 +81,10 @@ def _sentence(parts: list[str]) -> str:
 
 def _likelihood(layout: Layout, rows: npt.NDArray[Any]) -> tuple[str, str]:
     if layout.modality == "table":
-        return "table", "each column has the likelihood of its kind"
+        return "table_mixture", (
+            "each column has the likelihood of its kind, numbers a mixture with point masses, so that the ELBO does "
+            "not compare with a Gaussian's"
+        )
     if layout.modality == "vector":
         return "gaussian", "vectors have a Gaussian likelihood with one learned scale"
     if layout.modality == "counts":

@@ -22,13 +22,15 @@ _CATEGORIES = frozenset({"boolean", "categorical", "ordinal"})
 class Layout:
     """Shape of one encoded row. ``kinds`` and ``cardinalities`` are empty but for tables: one entry a feature.
 
-    A cardinality is 0 for a number and K for a column whose codes are 0..K-1.
+    A cardinality is 0 for a number and K for a column whose codes are 0..K-1. ``missing``: places of the columns that
+    have missing cells.
     """
 
     modality: str
     shape: tuple[int, ...]
     kinds: tuple[str, ...] = ()
     cardinalities: tuple[int, ...] = ()
+    missing: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.modality not in MODALITIES:
@@ -51,7 +53,8 @@ class Layout:
         sizes = getattr(schema, "cardinalities", None)
         if sizes is None:
             sizes = (len(c.categories) if c.kind in _CATEGORIES else 0 for c in features)
-        return cls("table", tuple(schema.shape), kinds, tuple(int(k) for k in sizes))
+        missing = tuple(i for i, column in enumerate(features) if column.missing)
+        return cls("table", tuple(schema.shape), kinds, tuple(int(k) for k in sizes), missing)
 
     @property
     def size(self) -> int:
@@ -76,6 +79,7 @@ class Layout:
             (len(places),),
             tuple(self.kinds[i] for i in places),
             tuple(self.cardinalities[i] for i in places),
+            tuple(j for j, i in enumerate(places) if i in self.missing),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -85,9 +89,11 @@ class Layout:
             "shape": list(self.shape),
             "kinds": list(self.kinds),
             "cardinalities": list(self.cardinalities),
+            "missing": list(self.missing),
         }
 
     @classmethod
     def from_json(cls, obj: dict[str, Any]) -> Layout:
         """The layout that ``to_json`` wrote."""
-        return cls(obj["modality"], tuple(obj["shape"]), tuple(obj["kinds"]), tuple(obj["cardinalities"]))
+        kinds, sizes, missing = (tuple(obj.get(name, ())) for name in ("kinds", "cardinalities", "missing"))
+        return cls(obj["modality"], tuple(obj["shape"]), kinds, sizes, missing)

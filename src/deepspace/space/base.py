@@ -234,9 +234,14 @@ class BaseSpace:
     def decode(self, z: Any, *, condition: Any = None) -> Any:
         """z: (M, D), or one (D,) -> M rows in the user's own units: the mean of p(x|z), categories by their mode.
 
-        condition: one of ``conditions``, for a model that has them; without it the commonest.
+        A table's cell is missing where the model says that it is more likely missing than not. condition: one of
+        ``conditions``, for a model that has them; without it the commonest.
         """
-        return self.schema.decode(self.decode_encoded(z, condition=condition))
+        from deepspace.space.sampling import blank
+
+        z = self._check_z(z, "decode")
+        decoded = self.decode_encoded(z, condition=condition)
+        return self.schema.decode(blank(self, z, decoded, self._codes(condition, len(z))))
 
     def decode_encoded(self, z: Any, *, condition: Any = None) -> Float:
         """z: (M, D) -> (M, *shape) float32, as the model gives them: images 0..255, other modalities standardised.
@@ -270,31 +275,40 @@ class BaseSpace:
         """Encode, then decode the posterior mean: M rows in the user's own units. ``condition`` as for ``decode``."""
         return self.decode(self.encode(x), condition=condition)
 
-    def sample(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Any:
+    def sample(
+        self, n: int, seed: int = 0, *, noise: bool | None = None, given: Mapping[str, Any] | None = None
+    ) -> Any:
         """n new rows in the user's own units, from z drawn from the model's prior.
 
         With ``noise`` each row is a draw from p(x|z), without it the mean. By default tables and counts are drawn,
         since a mean of ages or the most frequent category would be the same in every row; the rest are means.
+        ``given`` {column: value} are conditions that the rows fulfil; see ``deepspace.space.sampling``.
         """
-        return self.schema.decode(self.sample_encoded(n, seed, noise=noise))
+        if self._draws(noise):
+            return self.schema.decode(self.sample_encoded(n, seed, noise=True, given=given))
+        from deepspace.space.sampling import latents
 
-    def sample_encoded(self, n: int, seed: int = 0, *, noise: bool | None = None) -> Float:
-        """(n, *shape): as ``sample``, as encoded rows."""
-        import torch
+        return self.decode(latents(self, n, seed, given=given))
 
-        if n < 0:
-            raise SpaceError(f"cannot sample from '{self.name}': n is {n}, it must be 0 or more")
-        generator = torch.Generator().manual_seed(seed)
-        with torch.inference_mode():
-            z = self.model.sample_prior(n, generator)
-        if not (self.schema.modality in ("table", "counts") if noise is None else noise):
-            return self.decode_encoded(z.numpy())
-        rows = batch_rows(self.schema.shape)
-        result = np.empty((n, *self.schema.shape), np.float32)
-        with torch.inference_mode():
-            for start in range(0, n, rows):
-                result[start : start + rows] = self.model.draw(z[start : start + rows], generator).float().numpy()
-        return result
+    def sample_encoded(
+        self, n: int, seed: int = 0, *, noise: bool | None = None, given: Mapping[str, Any] | None = None
+    ) -> Float:
+        """(n, *shape): as ``sample``, as encoded rows; NaN where a drawn cell of a table is missing."""
+        from deepspace.space.sampling import draw_encoded, latents
+
+        if self._draws(noise):
+            return draw_encoded(self, n, seed, given=given).encoded
+        return self.decode_encoded(latents(self, n, seed, given=given))
+
+    def _draws(self, noise: bool | None) -> bool:
+        return self.schema.form in ("table", "counts") if noise is None else noise
+
+    def impute(self, x: Any, *, samples: int = 100, seed: int = 0) -> Any:
+        """Rows of a table in the user's own units -> the same rows, each missing cell filled with what the model
+        expects from the cells that are there: a mean, or the likeliest category. See ``deepspace.space.imputing``."""
+        from deepspace.space.imputing import impute
+
+        return impute(self, x, samples=samples, seed=seed)
 
     def sample_prior(self, n: int, seed: int = 0) -> Float:
         """(n, D): latents drawn from the model's prior, those that ``sample`` decodes."""

@@ -145,6 +145,10 @@ class VAEModel(LatentModel):
         self._check_latent(z)
         return self.likelihood.draw(self._outputs(z), generator)
 
+    def missing(self, z: Tensor) -> Tensor | None:
+        self._check_latent(z)
+        return self.likelihood.missing(self._outputs(z))
+
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """(B, *shape), (B, D) -> (B,): log p(x|z) in nats, observed values only."""
         return self.likelihood.log_prob(self._outputs(z), x)

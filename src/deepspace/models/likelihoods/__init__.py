@@ -12,7 +12,9 @@ from deepspace.models.likelihoods.discretised_logistic import DiscretisedLogisti
 from deepspace.models.likelihoods.gaussian import Gaussian
 from deepspace.models.likelihoods.negative_binomial import NegativeBinomial
 from deepspace.models.likelihoods.ordinal import Ordinal
+from deepspace.models.likelihoods.spike_slab import SpikeSlab
 from deepspace.models.likelihoods.table import Table
+from deepspace.models.likelihoods.table_mixture import TableMixture
 
 __all__ = ["REGISTRY", "Likelihood", "make"]
 
@@ -24,7 +26,9 @@ REGISTRY: dict[str, type[Likelihood]] = {
     "categorical": Categorical,
     "ordinal": Ordinal,
     "negative_binomial": NegativeBinomial,
+    "spike_slab": SpikeSlab,
     "table": Table,
+    "table_mixture": TableMixture,
 }
 
 

@@ -64,6 +64,10 @@ class Likelihood(nn.Module, ABC):
     def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, *outputs) -> (B, *shape): one sample of p(x|z) as an encoded row."""
 
+    def missing(self, params: Tensor) -> Tensor | None:
+        """(B, *outputs) -> (B, F): the probability that a table's cell is missing; None where not modelled."""
+        return None
+
     @torch.no_grad()
     def prepare(self, x: Tensor) -> Tensor:
         """(N, *shape) -> (*outputs): the output that fits these rows best if z says nothing; may set own scales too."""

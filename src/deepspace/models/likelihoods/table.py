@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,16 +20,17 @@ class Table(Likelihood):
     """Gaussian for numbers and dates, ordinal for ordered categories, categorical for the others and booleans.
 
     Each kind sees its columns as one block, so the cost does not grow with the number of columns as a loop's would.
-    Cells that are NaN are not observed: they add nothing and send back no gradient.
+    Cells that are NaN or infinite are not observed: they add nothing and send back no gradient.
     """
 
     name = "table"
     modalities = ("table",)
+    numbers: ClassVar[type[Likelihood]] = Gaussian
 
     def __init__(self, layout: Layout) -> None:
         super().__init__(layout)
-        groups = {
-            Gaussian: layout.columns("number"),
+        groups: dict[type[Likelihood], tuple[int, ...]] = {
+            self.numbers: layout.columns("number"),
             Ordinal: tuple(i for i in layout.columns("ordinal") if layout.cardinalities[i] > 1),
         }
         taken = {i for places in groups.values() for i in places}
@@ -50,6 +53,7 @@ class Table(Likelihood):
         return list(zip(self._parts(), places, shares, strict=True))
 
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
+        x = torch.where(x.isinf(), torch.nan, x)
         terms = [part.log_prob(share, x.index_select(1, places)) for part, places, share in self._shares(params)]
         return torch.stack(terms).sum(0)
 
