@@ -14,13 +14,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepspace.api import Space, compare, fit, open
+    from deepspace.api import Space, attach, compare, fit, open
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
     from deepspace.models import PCA, VAE
     from deepspace.training import Progress, TrainConfig
 
-__all__ = ["PCA", "VAE", "DeepspaceError", "Progress", "Schema", "Space", "TrainConfig", "compare", "fit", "open"]
+__all__ = [
+    "PCA",
+    "VAE",
+    "DeepspaceError",
+    "Progress",
+    "Schema",
+    "Space",
+    "TrainConfig",
+    "attach",
+    "compare",
+    "fit",
+    "open",
+]
 
 _HOMES = {
     "DeepspaceError": "deepspace.errors",
@@ -30,6 +42,7 @@ _HOMES = {
     "Space": "deepspace.api",
     "TrainConfig": "deepspace.training",
     "VAE": "deepspace.models",
+    "attach": "deepspace.api",
     "compare": "deepspace.api",
     "fit": "deepspace.api",
     "open": "deepspace.api",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deepspace.errors import SpaceError
+from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
@@ -73,7 +73,7 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
     for name in chosen:
         try:
             taken.extend(registry.metrics[name](space, held))
-        except SpaceError as error:
+        except (ModelError, SpaceError) as error:  # the model's: it was attached without what the metric needs
             skipped[name] = str(error)
     return Measures(tuple(taken), skipped)
 

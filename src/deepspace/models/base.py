@@ -45,6 +45,11 @@ class LatentModel(nn.Module, ABC):
     adam: tuple[float, float] = (0.9, 0.99)
     """Decay of the optimizer's averages of the gradient and of its square."""
 
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What a model trained elsewhere may not have: "encoder", "decoder", "posterior", "prior", "likelihood"."""
+        return frozenset()
+
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
         """(B, *shape) -> posterior with mean and scale (B, D), float32."""

@@ -70,6 +70,7 @@ class View:
             modality=space.schema.modality,
             n=len(space),
             latent_dim=int(space.latent_dim),
+            decodes="decoder" not in space.lacks,
             columns=self.columns.infos,
             item=self.items.shape(),
             map=self._map(),

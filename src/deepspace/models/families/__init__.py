@@ -11,6 +11,7 @@ from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
+from deepspace.models.families.attached import Attached, AttachedModel
 from deepspace.models.families.pca import PCA, PCAModel
 from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
@@ -29,6 +30,9 @@ REGISTRY: dict[str, Family] = {
     "vae": Family(VAE, VAEModel),
     "pca": Family(PCA, PCAModel),
 }
+
+_FOREIGN = {Attached.family: Family(Attached, AttachedModel)}
+"""Opened from a space like the others, but made only by ``deepspace.attach``."""
 
 
 def _family(name: object) -> Family:
@@ -63,7 +67,7 @@ def build(config: Config, schema: Schema | Layout, *, seed: int = 0) -> LatentMo
 def from_json(obj: dict[str, Any]) -> LatentModel:
     """A model of the architecture that ``config_json`` described; its weights are to be loaded."""
     try:
-        family = _family(obj["family"])
+        family = _FOREIGN.get(obj["family"]) or _family(obj["family"])
         config, layout = family.config.from_json(obj["config"]), Layout.from_json(obj["layout"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
