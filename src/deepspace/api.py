@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Measures, WorstRows
+    from deepspace.metrics import Comparison, Measures, OutOfDistribution, WorstRows
     from deepspace.models import Config, LatentModel
     from deepspace.models.foreign import Inputs, Second
     from deepspace.notebook.widget import ExplorerWidget
@@ -127,6 +127,12 @@ class Space(BaseSpace):
         from deepspace.metrics import worst_rows
 
         return worst_rows(self, k)
+
+    def ood(self, x: Any, *, scores: Sequence[str] | None = None) -> OutOfDistribution:
+        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw."""
+        from deepspace.metrics import ood
+
+        return ood(self, x, scores=scores)
 
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""

@@ -184,7 +184,8 @@ def test_latents_alone_answer_all_that_needs_no_decoder(tmp_path: Path) -> None:
     assert len(space.regions()) > 1
     assert len(space.precedents(row=0).index) == 10
     found = space.direction({"label": "0"}, {"label": "1"})
-    assert found.auc is not None and found.auc > 0.9
+    assert found.auc is not None
+    assert found.auc > 0.9
     assert np.isnan(found.change).all()
     assert space.arithmetic([0], []).content is None
     assert space.measure(["knn"])["knn_accuracy"].n == 40

@@ -70,7 +70,8 @@ class Direction(Tabular):
     None for groups of fewer than four. ``null``: the same for random pairs of groups of these sizes, and ``p`` how
     often those do as well. ``effects``: the columns that move along it. ``change``: what moving by one step changes in
     the decode, (*shape) in encoded pixels, or the user's units; for tables a number's change in its own units and the
-    share of rows whose category changes, in the order of the features; NaN without a decoder. ``warnings``: what is wrong, first.
+    share of rows whose category changes, in the order of the features; NaN without a decoder. ``warnings``: what is
+    wrong, first.
     """
 
     positive: Group

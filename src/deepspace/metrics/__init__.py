@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, compare, sides, twin
+from deepspace.metrics.detection import auroc, false_positive_rate
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
 from deepspace.metrics.heldout import HeldOut, held_out
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
+from deepspace.metrics.ood import OutOfDistribution, ood
 from deepspace.metrics.prior import holes, prior_mismatch
+from deepspace.metrics.probe import linear_probe
 from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.shepard import shepard
 from deepspace.metrics.trust import trust
 from deepspace.metrics.units import units
 from deepspace.metrics.worst import WorstRows, not_rebuilt, worst_rows
@@ -31,13 +35,17 @@ __all__ = [
     "Measure",
     "Measures",
     "Metric",
+    "OutOfDistribution",
     "Registry",
     "WorstRows",
+    "auroc",
     "compare",
     "continuity",
+    "false_positive_rate",
     "health",
     "held_out",
     "measure",
+    "ood",
     "record",
     "registry",
     "sides",
@@ -56,6 +64,8 @@ registry.register("prior_mismatch", prior_mismatch)
 registry.register("rows_not_rebuilt", not_rebuilt)
 registry.register("trust", trust)
 registry.register("knn", knn)
+registry.register("shepard", shepard)
+registry.register("linear_probe", linear_probe, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.metrics.heldout import held_out, spread
 from deepspace.space.figures import batch_rows
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ NEIGHBOUR = 5
 """The distance to this neighbour counts: Sun 2022 found small orders best where the reference is small."""
 REFERENCE = 20_000
 """Training rows that distances are measured to, at most."""
+SAMPLE = 2_000
+"""Of these, how many tell what is usual of a score that is not a distance."""
 _REFERENCE_NUMBERS = 1 << 26
 DRAWS = 4
 STEPS, RATE = 25, 0.1
@@ -37,12 +40,19 @@ STEPS, RATE = 25, 0.1
 class Scored:
     """Some items as the scores see them: encoded rows (M, *shape), and what is worked out from them once."""
 
-    def __init__(self, space: BaseSpace, encoded: npt.NDArray[Any], mean: npt.NDArray[np.float32] | None = None) -> None:
+    def __init__(
+        self, space: BaseSpace, encoded: npt.NDArray[Any], mean: npt.NDArray[np.float32] | None = None
+    ) -> None:
         self.space, self.encoded = space, encoded
         self._mean = mean
 
     def __len__(self) -> int:
         return len(self.encoded)
+
+    @cached_property
+    def some(self) -> Scored:
+        """An even spread of the items."""
+        return Scored(self.space, self.encoded[spread(np.arange(len(self)), SAMPLE)])
 
     @cached_property
     def mean(self) -> npt.NDArray[np.float32]:
@@ -83,7 +93,6 @@ def _batches(encoded: npt.NDArray[Any], space: BaseSpace) -> list[Tensor]:
 
 
 def _coordinates(space: BaseSpace) -> Any:
-    from deepspace.metrics.heldout import held_out
     from deepspace.models.coordinates import Coordinates
     from deepspace.models.layout import Layout
 
@@ -102,8 +111,8 @@ class Score(ABC):
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
 
-    def learn(self, training: Scored) -> None:
-        """Look at training rows; most scores need not."""
+    def learn(self, training: Scored) -> None:  # noqa: B027 - most scores need not
+        """Look at training rows."""
 
     @abstractmethod
     def of(self, rows: Scored, *, own: bool = False) -> Floats:
@@ -164,30 +173,37 @@ class Typicality(Score):
     needs = frozenset({"likelihood"})
 
     def learn(self, training: Scored) -> None:
-        self.usual = float(np.median(training.elbo))
+        self.usual = float(np.median(training.some.elbo))
 
     def of(self, rows: Scored, *, own: bool = False) -> Floats:
         return np.abs(rows.elbo - self.usual)
 
 
 class Complexity(Score):
-    """-log2 p(x) - L(x): bits under the model beyond those of a lossless compressor, PNG for pictures and zlib of 8-bit
-    levels for the rest. Serra 2020, arXiv:1909.11480. A density of pictures in 0..1 is counted at 256 levels."""
+    """How far S(x) = -log2 p(x) - L(x) is from its median over training rows: bits under the model beyond those of a
+    lossless compressor, PNG for pictures and zlib of 8-bit levels for the rest. Serra 2020, arXiv:1909.11480, where
+    only a large S is odd; under a Bernoulli likelihood of greys, which is no density, a small one is as well."""
 
     name = "complexity"
     needs = frozenset({"likelihood"})
 
+    def learn(self, training: Scored) -> None:
+        self.usual = float(np.median(self._excess(training.some)))
+
     def of(self, rows: Scored, *, own: bool = False) -> Floats:
-        size = float(np.prod(rows.space.schema.shape))
+        return np.abs(self._excess(rows) - self.usual)
+
+    @staticmethod
+    def _excess(rows: Scored) -> Floats:
         bits = 8 * np.array([len(packed) for packed in map(_packed, _levels(rows.encoded))], np.float64)
-        return -rows.elbo / np.log(2) + 8 * size * (rows.encoded.dtype == np.uint8) - bits
+        return np.asarray(-rows.elbo / np.log(2) - bits)
 
 
 def _levels(encoded: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Standardised numbers as 256 levels over -4..4, missing ones as 0; pictures as they are."""
     if encoded.dtype == np.uint8:
-        return encoded
-    return np.clip(np.nan_to_num((encoded + 4) * 32), 0, 255).astype(np.uint8)
+        return np.asarray(encoded, np.uint8)
+    return np.asarray(np.clip(np.nan_to_num((encoded + 4) * 32), 0, 255), np.uint8)
 
 
 def _packed(row: npt.NDArray[np.uint8]) -> bytes:
@@ -232,7 +248,8 @@ class Regret(Score):
                 entropy = log_scale.sum(1) + 0.5 * mean.shape[1] * (1 + np.log(2 * np.pi))
                 draws = [mean + sign * scale * noise for sign in (1, -1)]
                 each = [model.log_likelihood(x, z) + model.log_prior(z) for z in draws]
-                return torch.stack(each).mean(0) + entropy
+                evidence: Tensor = torch.stack(each).mean(0) + entropy
+                return evidence
 
             best = first = evidence().detach()
             for _ in range(STEPS):

@@ -42,14 +42,14 @@ class ForeignEnds:
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         means, scales = [], []
-        for block in x.split(self.batch):
+        for block in torch.split(x, self.batch):
             given = self._given(block)
             answer = self._call(self.spoken.encode, given, "encode")
             mean, scale = means_of(answer, self.second)
             if mean.ndim < 2 or len(mean) != len(block):
                 raise ModelError(
-                    f"Of {len(block)} rows the encoder made an array of shape {tuple(mean.shape)}; it must give one row "
-                    "of latents a row, (B, D) or (B, c, h, w)."
+                    f"Of {len(block)} rows the encoder made an array of shape {tuple(mean.shape)}; it must give one "
+                    "row of latents a row, (B, D) or (B, c, h, w)."
                 )
             self.latent_shape = self.latent_shape or tuple(mean.shape[1:])
             means.append(mean.flatten(1))
@@ -61,7 +61,7 @@ class ForeignEnds:
         shape = self.latent_shape or tuple(z.shape[1:])
         made = [
             self._taken(rows_of(self._call(self.spoken.decode, block.reshape(-1, *shape), "decode")), len(block))
-            for block in z.split(self.batch)
+            for block in torch.split(z, self.batch)
         ]
         return torch.cat(made)
 

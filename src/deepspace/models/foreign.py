@@ -1,9 +1,9 @@
 """How models of other libraries are spoken to: which calls encode and decode, and what comes back from them.
 
 Each library is known by what its objects offer, not by an import of it: diffusers (``encode(x).latent_dist``,
-``decode(z).sample``), pythae (``encoder(x).embedding``, ``.log_covariance``, ``decoder(z)["reconstruction"]``), scvi-tools
-(``module.inference`` and ``module.generative``), scikit-learn (``transform``, ``inverse_transform``), and any object with
-``encode`` and ``decode`` or ``encoder`` and ``decoder``.
+``decode(z).sample``), pythae (``encoder(x).embedding``, ``.log_covariance``, ``decoder(z)["reconstruction"]``),
+scvi-tools (``module.inference`` and ``module.generative``), scikit-learn (``transform``, ``inverse_transform``), and
+any object with ``encode`` and ``decode`` or ``encoder`` and ``decoder``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Second = Literal["scale", "log_variance"]
 
 @dataclass(frozen=True)
 class Spoken:
-    """encode: rows -> latents, or None; decode: latents -> rows, or None. ``inputs``, ``flat``: how this library's
-    models are usually given rows, where that is known; ``tensors``: whether they take torch tensors, None if unknown."""
+    """encode: rows -> latents, or None; decode: latents -> rows, or None. ``inputs``, ``flat``: how the library's
+    models are usually given rows, where that is known; ``tensors``: whether they take tensors, None if unknown."""
 
     encode: Callable[[Any], Any] | None
     decode: Callable[[Any], Any] | None
@@ -136,9 +136,9 @@ def means_of(answer: Any, second: Second | None) -> tuple[Tensor, Tensor | None]
         if other.shape != mean.shape:
             return mean, None
         return mean, _scale(other, second or ("log_variance" if bool((other <= 0).any()) else "scale"))
-    mean = None if _is_array(answer) else _get(answer, "mean", "loc")
-    if mean is not None and not callable(mean):
-        return _tensor(mean), _scale(_get(answer, "std", "stddev", "scale"), "scale")
+    centre = None if _is_array(answer) else _get(answer, "mean", "loc")
+    if centre is not None and not callable(centre):
+        return _tensor(centre), _scale(_get(answer, "std", "stddev", "scale"), "scale")
     return _tensor(answer), None
 
 

@@ -185,7 +185,7 @@ class Items:
         return content
 
     def shown(self, z: npt.NDArray[np.float32], nearest: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What stands for places z (M, D), encoded: their decodes, or without a decoder the real rows nearest to them."""
+        """What stands for places z (M, D), encoded: their decodes, or without a decoder the nearest real rows."""
         if "decoder" not in self.space.lacks:
             return np.asarray(self.space.decode_encoded(z))
         return np.asarray(self.space.samples[np.asarray(nearest, np.int64)])

@@ -93,15 +93,15 @@ def build_attached(
     given = None if foreign.latents is None else _given(foreign.latents, dataset)
     model, notes = _model(dataset, foreign, given)
     latents = None if given is None else (given, np.broadcast_to(np.float32(model.config.scale), given.shape))
-    record = _Record(_held_out(held_out, len(dataset)), seed)
+    record: Any = _Record(_held_out(held_out, len(dataset)), seed)
     notes.append(
         f"{len(record.validation_index):,} rows were named as held out from the training of the attached model."
         if held_out is not None
-        else "Nobody said which rows the attached model was trained on: measures are taken on all of them and flatter it."
+        else "Nobody said which rows the attached model was trained on: measures are taken on any and flatter it."
     )
     told = Dataset(dataset.schema, dataset.array, dataset.rows, dataset.source, (*dataset.notes, *notes))
     build(
-        told, model, record, work.target, seed=seed, on_progress=on_progress, measure=measure, work=work,  # type: ignore[arg-type]
+        told, model, record, work.target, seed=seed, on_progress=on_progress, measure=measure, work=work,
         latents=latents,
     )  # fmt: skip
     return model

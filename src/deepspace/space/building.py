@@ -62,7 +62,8 @@ def build(
     ``on_places`` sees the map take shape: rows (m,) ascending and their positions (m, 2), every few steps.
     ``should_stop`` ends the fitting of the map early, never the space. ``measure`` is called with the space before it
     is put in place, and what it returns is stored with it. ``work`` is the claimed work folder of ``path`` where the
-    caller already holds one. ``latents`` are mean and scale (N, D) where the model cannot give them. The same dataset, model, seed and threads give the same bytes, except for ``run`` in the
+    caller already holds one. ``latents`` are mean and scale (N, D) where the model cannot
+    give them. The same dataset, model, seed and threads give the same bytes, except for ``run`` in the
     manifest. Raises SpaceError where ``path`` cannot be written.
     """
     if not len(dataset):

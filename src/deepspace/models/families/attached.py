@@ -62,8 +62,8 @@ class Attached(Config):
 class AttachedModel(LatentModel):
     """A foreign encoder and decoder under the contract of this house's models; either may be missing.
 
-    It has no likelihood, so that ``terms`` are NaN: there is no ELBO. Where the encoder gives a posterior its KL against
-    N(0, I) is in closed form. Weights are not part of ``state_dict``: a foreign module stays its owner's.
+    It has no likelihood, so that ``terms`` are NaN: there is no ELBO. Where the encoder gives a posterior its KL
+    against N(0, I) is in closed form. Weights are not part of ``state_dict``: a foreign module stays its owner's.
     """
 
     best_by_loss = False

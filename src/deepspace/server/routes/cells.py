@@ -30,7 +30,7 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
         contents: list[Content | None] = [None] * len(places)
         if len(there):
             z = seen.inverse_transform(places[there])
-            # Vectors, and every place without a decoder, are shown by their nearest rows, which nothing else here needs.
+            # Vectors, and all places without a decoder, are shown by their nearest rows, which nothing else here needs.
             known = items.modality != "vector" and "decoder" not in space.lacks
             nearest = there if known else space.neighbors(z=z, k=1).index[:, 0]
             made = items.small(items.shown(z, nearest), [int(i) for i in nearest])

@@ -111,5 +111,5 @@ class Mixed(Wire):
     has_data: bool
     nearest: list[NeighbourInfo]
     density_percentile: float | None
-    uncertainty: float
+    uncertainty: float | None
     uncertainty_percentile: float | None
