@@ -114,6 +114,7 @@ class LinearSpace:
         self.samples = x.astype(np.float32)
         self.model = LinearModel(self.weights, self.mean).eval()
         self.lacks: frozenset[str] = frozenset()
+        self.manifest: dict[str, Any] = {}
         with torch.no_grad():
             posterior = self.model.encode(torch.from_numpy(self.samples))
         self.latents = SimpleNamespace(mean=posterior.mean.numpy(), scale=posterior.scale.numpy().copy())

@@ -35,9 +35,10 @@ class OutOfDistribution(Tabular):
     """M items against ``n`` rows that the model had not seen.
 
     ``scores``: each (M,), larger is less like the training rows; ``p``: each (M,), the share of held-out rows that
-    score at least as high, (1 + count) / (1 + n): the conformal p-value (Bates 2023, arXiv:2104.08279), so that of items like the rows at most a share ``rate`` has p <= rate. ``combined``, ``combined_p``: all of them in one, itself
+    score at least as high, (1 + count) / (1 + n): the conformal p-value (Bates 2023, arXiv:2104.08279), so that of
+    items like the rows at most a share ``rate`` has p <= rate. ``combined``, ``combined_p``: all of them in one, itself
     calibrated in the same way. ``skipped``: scores that could not be taken, and why. ``seen``: the space has no record
-    of held-out rows, p-values are by rows it may have been trained on, and call too much unusual.
+    of held-out rows; p-values are then by rows that the model may have seen, and call too much unusual.
     """
 
     scores: Mapping[str, Floats]

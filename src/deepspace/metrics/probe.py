@@ -1,4 +1,4 @@
-"""Whether the target can be read off latents by a linear model, beside the same off principal components of the rows."""
+"""Whether a linear model can read the target off latents, beside the same off principal components of the rows."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def linear_probe(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[Mea
     """A linear model of the target, fitted on training rows, scored on held-out rows (Alain & Bengio 2017,
     arXiv:1610.01644).
 
-    Categories: logistic regression, accuracy, with the Wilson interval and the commonest class as the baseline. Numbers:
-    ridge regression, R^2 = 1 - error / error of the mean of the training rows, with a bootstrap interval and 0 as the
-    baseline. Once from posterior means, and once, ``about`` "principal components", from as many components of the same
-    training rows. Inputs of both are standardised by the training rows. Raises SpaceError where there is no target, no
-    record of held-out rows, or too few rows to tell apart.
+    Categories: logistic regression, accuracy, with the Wilson interval and the commonest class as the baseline.
+    Numbers: ridge regression, R^2 = 1 - error / error of the mean of the training rows, with a bootstrap interval and 0
+    as the baseline. Once from posterior means, and once, ``about`` "principal components", from as many components of
+    the same training rows. Inputs of both are standardised by the training rows. Raises SpaceError where there is no
+    target, no record of held-out rows, or too few rows to tell apart.
     """
     target = space.schema.target
     if target is None:

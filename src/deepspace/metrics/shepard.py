@@ -22,8 +22,8 @@ PAIRS = 5000
 
 
 def shepard(space: BaseSpace, held: HeldOut, *, seed: int = 0) -> tuple[Measure, ...]:
-    """Spearman's correlation, over pairs of rows, of their distance in the latents (weighed as neighbours are) and on the
-    map: the Shepard diagram in one number. Trustworthiness asks only for neighbours, this for the whole.
+    """Spearman's correlation, over pairs of rows, of their distance in the latents (weighed as neighbours are) and on
+    the map: the Shepard diagram in one number. Trustworthiness asks only for neighbours, this for the whole.
 
     No row is in two pairs, so that pairs are independent; the interval is Bonett & Wright's (2000), on Fisher's scale.
     Map and latents are of all rows: nothing was learned from the pairs.

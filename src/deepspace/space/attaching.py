@@ -183,8 +183,8 @@ def _best(
     errors: dict[str, float] = {}
     found: dict[str, ForeignEnds] = {}
     trouble: ModelError | None = None
-    for inputs in ("raw", "unit", "signed"):
-        ends = foreign.ends(dataset.schema, inputs, flat)  # type: ignore[arg-type]
+    for inputs in _INPUTS[:-1]:
+        ends = foreign.ends(dataset.schema, inputs, flat)
         try:
             errors[inputs] = _error(dataset, ends, some, z)
         except ModelError as error:
