@@ -188,7 +188,8 @@ def test_a_new_metric_is_one_line(space: LinearSpace) -> None:
     with pytest.raises(ValueError, match="'rows' is registered already"):
         own.register("rows", lambda space, held: [])
     assert list(registry.metrics) == [
-        "elbo", "reconstruction", "units", "holes", "prior_mismatch", "rows_not_rebuilt", "trust", "knn",
+        "elbo", "reconstruction", "units", "holes", "prior_mismatch", "rows_not_rebuilt", "trust", "knn", "shepard",
+        "linear_probe",
     ]  # fmt: skip
 
 
