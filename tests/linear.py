@@ -113,6 +113,8 @@ class LinearSpace:
         x = self.z @ self.weights.T + self.mean + NOISE * rng.normal(size=(n, features))
         self.samples = x.astype(np.float32)
         self.model = LinearModel(self.weights, self.mean).eval()
+        self.lacks: frozenset[str] = frozenset()
+        self.manifest: dict[str, Any] = {}
         with torch.no_grad():
             posterior = self.model.encode(torch.from_numpy(self.samples))
         self.latents = SimpleNamespace(mean=posterior.mean.numpy(), scale=posterior.scale.numpy().copy())

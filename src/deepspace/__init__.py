@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deepspace.api import Space, compare, fit, open, stability
+    from deepspace.api import Space, attach, compare, fit, open, stability
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
     from deepspace.models import AE, GAN, PCA, PPCA, QLAE, TCVAE, VAE, ConditionalVAE
@@ -34,6 +34,7 @@ __all__ = [
     "Schema",
     "Space",
     "TrainConfig",
+    "attach",
     "compare",
     "fit",
     "open",
@@ -54,6 +55,7 @@ _HOMES = {
     "TCVAE": "deepspace.models",
     "TrainConfig": "deepspace.training",
     "VAE": "deepspace.models",
+    "attach": "deepspace.api",
     "compare": "deepspace.api",
     "fit": "deepspace.api",
     "open": "deepspace.api",

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepspace.errors import SpaceError
 from deepspace.space import BaseSpace, open_space
@@ -38,19 +38,29 @@ if TYPE_CHECKING:
     from deepspace.explore.directions import Method
     from deepspace.explore.paths import Kind
     from deepspace.layers import Layers
-    from deepspace.metrics import Comparison, Disentanglement, Measures, SideBySide, Stability, Uncovered, WorstRows
+    from deepspace.metrics import (
+        Comparison,
+        Disentanglement,
+        Measures,
+        OutOfDistribution,
+        SideBySide,
+        Stability,
+        Uncovered,
+        WorstRows,
+    )
     from deepspace.models import Config, LatentModel
+    from deepspace.models.foreign import Inputs, Second
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
     from deepspace.training.events import Phase, Progress
 
-__all__ = ["Space", "compare", "fit", "open", "stability"]
+__all__ = ["Space", "attach", "compare", "fit", "open", "stability"]
 
 _CHECKPOINT = "checkpoint.safetensors"
 
 
 class Space(BaseSpace):
-    """A space that answers questions. Made by ``fit`` or ``open``."""
+    """A space that answers questions. Made by ``fit``, ``attach`` or ``open``."""
 
     def factors(self, **options: Any) -> Factors:
         """Each latent dimension: its KL, whether it is active, what it does to the decode."""
@@ -162,6 +172,12 @@ class Space(BaseSpace):
 
         return uncovered(self, k=k, seed=seed, kind=kind)
 
+    def ood(self, x: Any, *, scores: Sequence[str] | None = None) -> OutOfDistribution:
+        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw."""
+        from deepspace.metrics import ood
+
+        return ood(self, x, scores=scores)
+
     def layers(self) -> Layers:
         """The layers of encoder and decoder, with shapes and parameters."""
         from deepspace.layers import layers
@@ -175,6 +191,14 @@ class Space(BaseSpace):
         from deepspace.decisions import precedents
 
         return precedents(self, x, row=row, z=z, k=k)
+
+    def attach(self, model: Any = None, *, encode: Any = None, decode: Any = None, **options: Any) -> Space:
+        """Give an opened space back the model it was made around by ``deepspace.attach`` (the same arguments), after a
+        look at a few rows whether it is the same one."""
+        from deepspace.space.attaching import Foreign, attach_again
+
+        attach_again(self, Foreign(model, encode, decode, **options))
+        return self
 
     def report(self, file: str | Path) -> Path:
         """Write one HTML file that needs no network, and return its path."""
@@ -286,14 +310,86 @@ def fit(
         "target": target, "include_target": include_target, "schema": schema, "modality": modality,
         "image_size": image_size,
     }  # fmt: skip
+
+    def make(work: Work) -> None:
+        fitting.run(work, source, reading, model, training, on_epoch, on_dataset, on_places, should_stop)
+
+    return _made(path, _name_of(source), overwrite, make)
+
+
+def attach(
+    model: Any = None,
+    *,
+    data: Any,
+    encode: Any = None,
+    decode: Any = None,
+    latents: Any = None,
+    inputs: Inputs | None = None,
+    flat: bool | None = None,
+    second: Second | None = None,
+    prior: Literal["normal", "none"] | None = None,
+    held_out: Sequence[int] | None = None,
+    path: str | Path | None = None,
+    device: str = "cpu",
+    batch: int = 256,
+    seed: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
+    overwrite: bool = True,
+    **reading: Any,
+) -> Space:
+    """A space around a model that was trained elsewhere, or around latents alone.
+
+    model: an object with ``encode`` and ``decode`` (diffusers' AutoencoderKL among them), ``encoder`` and ``decoder``
+        (pythae), ``transform`` and ``inverse_transform`` (scikit-learn), or a trained scvi-tools model.
+    encode, decode: instead of a model, two callables or torch modules. Arrays or tensors, whichever they take. encode
+        gives latents (B, D) or (B, c, h, w), alone or with a posterior: (mean, scale), (mean, log-variance) or a
+        distribution. Without decode, what needs to decode says so and the rest works.
+    latents: (N, D), the latents of the rows where they are known already; then no encoder is needed.
+    data: the rows, as for ``fit``; ``reading`` goes to ``deepspace.data.load`` (target, schema, modality, image_size).
+    inputs: what the model is handed: "raw", the data's own units and value range; for pictures also "unit", 0 to 1, or
+        "signed", -1 to 1; "encoded", rows as this house's models see them (standardised). Pictures are (B, C, H, W)
+        float32. Left out, it is "raw", and for pictures the one that rebuilds a few rows best, which a note says.
+    flat: hand over (B, values) instead; scikit-learn's always are.
+    second: what the second of a pair is, "scale" or "log_variance"; without it, one with negative values is the latter.
+    prior: "normal" if places may be drawn from N(0, I); by default where the encoder gives a posterior.
+    held_out: rows that the model was not trained on, by number or mask; without it measures are taken on all rows,
+        and flatter the model.
+
+    The folder keeps rows, latents, map and figures, and none of the model: ``open`` it, and ``Space.attach`` the model
+    again for what needs one. Raises DeepspaceError with one sentence where model and rows do not fit together.
+    """
+    from deepspace.data import load
+    from deepspace.metrics import record
+    from deepspace.space.attaching import Foreign, build_attached
+    from deepspace.space.opening import check_room
+
+    foreign = Foreign(model, encode, decode, latents, inputs, flat, second, prior, device, batch)
+    attached: list[LatentModel] = []
+
+    def make(work: Work) -> None:
+        dataset = load(data, workdir=_empty(work.folder / "data"), **reading)
+        check_room(work.target, dataset.array.nbytes)
+        attached.append(
+            build_attached(
+                dataset, foreign, work, held_out=held_out, seed=seed, on_progress=on_progress, measure=record
+            )
+        )
+
+    space = _made(path, _name_of(data), overwrite, make)
+    space.give_model(attached[0])
+    return space
+
+
+def _made(path: str | Path | None, name: str, overwrite: bool, make: Callable[[Work], None]) -> Space:
+    """Open what ``make`` built at ``path``, or in a temporary folder that lives as long as the space."""
     if path is not None:
         with Work(Path(path), overwrite=overwrite) as work:
-            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, on_places, should_stop)
+            make(work)
         return open(work.target)
     folder = Path(tempfile.mkdtemp(prefix="deepspace-"))
     try:
-        with Work(folder / f"{_name_of(source)}.space") as work:
-            fitting.run(work, source, reading, model, training, on_epoch, on_dataset, on_places, should_stop)
+        with Work(folder / f"{name}.space") as work:
+            make(work)
         space = open(work.target)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

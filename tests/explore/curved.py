@@ -22,7 +22,7 @@ class CurvedSpace:
         self.latents = SimpleNamespace(mean=mean, scale=np.full_like(mean, scale))
         self.latent_dim = mean.shape[1]
         self.model = SimpleNamespace(expected=decoder, decode=decoder)
-        self.name = "curved"
+        self.name, self.lacks = "curved", frozenset()
         self.schema = PlainSchema((decoder(torch.zeros(1, self.latent_dim)).shape[1],))
         self._density = Density(mean, np.full(self.latent_dim, scale, np.float32))
         self._own = np.sort(self._density.of_rows())

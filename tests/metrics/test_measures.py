@@ -188,7 +188,7 @@ def test_a_new_metric_is_one_line(space: LinearSpace) -> None:
     with pytest.raises(ValueError, match="'rows' is registered already"):
         own.register("rows", lambda space, held: [])
     assert [name for name in registry.metrics if name not in registry.slow] == [
-        "elbo", "reconstruction", "units", "holes", "prior_mismatch", "rows_not_rebuilt", "trust", "knn",
+        "elbo", "reconstruction", "units", "holes", "prior_mismatch", "rows_not_rebuilt", "trust", "knn", "shepard",
     ]  # fmt: skip
     assert {"coverage", "frechet_distance"} <= registry.slow, "what a fit does not wait for"
 

@@ -163,7 +163,7 @@ class FakeSpace:
         self.measures = {"elbo": -101.2, "active_units": dims, "kl": [1.0] * dims, "health": ["This is a fake space."]}
         self.history: dict[str, Any] = {"epochs": []}
         self.manifest = {"format": 1, "source": name, "notes": ["Made up for a test."], "fingerprint": name}
-        self.model = None
+        self.model, self.lacks = None, frozenset()
         self.decodes: list[int] = []
         self.delay = 0.0
 

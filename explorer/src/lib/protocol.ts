@@ -44,7 +44,7 @@ export type VectorContent = wire.VectorContent;
 export type Content = ImageContent | SignalContent | TableContent | VectorContent;
 
 /** A message with its contents read. */
-type Read<T, K extends keyof T> = Omit<T, K> & { [key in K]: T[key] extends unknown[] ? Content[] : Content };
+type Read<T, K extends keyof T> = Omit<T, K> & { [key in K]: T[key] extends unknown[] ? Content[] : null extends T[key] ? Content | null : Content };
 
 export type Item = Read<wire.Item, "real" | "reconstruction">;
 export type Film = Read<wire.Film, "contents">;
@@ -109,7 +109,7 @@ export function readItem(raw: unknown): Item {
   return {
     ...(item as unknown as Item),
     real: readContent(item.real),
-    reconstruction: readContent(item.reconstruction),
+    reconstruction: item.reconstruction ? readContent(item.reconstruction) : null,
   };
 }
 

@@ -45,7 +45,7 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
     get detail() { return explorer.detail && { ...explorer.detail, content: flat(explorer.detail.content) }; },
     get pinned() {
       const item = explorer.pinned;
-      return item && { ...item, real: flat(item.real), reconstruction: flat(item.reconstruction) };
+      return item && { ...item, real: flat(item.real), reconstruction: item.reconstruction && flat(item.reconstruction) };
     },
     get preview() {
       const preview = explorer.training.preview;

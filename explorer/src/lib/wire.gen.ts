@@ -260,12 +260,12 @@ export interface ExampleInfo {
   says: string;
 }
 
-/** One latent dimension: mean KL in nats, how far the decode moves with it, in encoded units, and mean and deviation of the aggregate posterior. */
+/** One latent dimension: mean KL in nats, how far the decode moves with it, in encoded units, and mean and deviation of the aggregate posterior. KL needs a posterior, the effect a decoder. */
 export interface FactorInfo {
   index: number;
   rank: number;
-  kl: number;
-  effect: number;
+  kl: number | null;
+  effect: number | null;
   active: boolean;
   mean: number;
   deviation: number;
@@ -422,11 +422,11 @@ export interface ImageShape {
   channels: number;
 }
 
-/** A real row, what the model makes of it, and where it lies. */
+/** A real row, what the model makes of it (nothing without a decoder), and where it lies. */
 export interface Item {
   index: number;
   real: ImageContent | SignalContent | TableContent | VectorContent;
-  reconstruction: ImageContent | SignalContent | TableContent | VectorContent;
+  reconstruction: ImageContent | SignalContent | TableContent | VectorContent | null;
   neighbours: NeighbourInfo[];
   densityPercentile: number | null;
   reconstructionError: number | null;
@@ -655,11 +655,13 @@ export interface SourceInfo {
   source: string;
 }
 
+/** ``decodes``: whether there is a decoder; without one, places are shown by the real rows nearest to them. */
 export interface SpaceInfo {
   name: string;
   modality: string;
   n: number;
   latentDim: number;
+  decodes: boolean;
   columns: ColumnInfo[];
   item: ImageShape | SignalShape | TableShape | VectorShape;
   map: MapInfo;

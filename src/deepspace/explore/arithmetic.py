@@ -23,9 +23,9 @@ __all__ = ["Sum", "arithmetic"]
 
 @dataclass(frozen=True, eq=False)
 class Sum(Tabular):
-    """A generated place: ``z`` (D,), ``content`` its decode in the user's units (one item), ``density_percentile`` (0
-    is the emptiest), and the real rows nearest to it: ``index``, ``distance`` (k,), without the rows that were
-    summed, which usually are the nearest. ``warnings``: what is wrong with it, in sentences."""
+    """A generated place: ``z`` (D,), ``content`` its decode in the user's units (one item; None without a decoder),
+    ``density_percentile`` (0 is the emptiest), and the real rows nearest to it: ``index``, ``distance`` (k,), without
+    the rows that were summed, which usually are the nearest. ``warnings``: what is wrong with it, in sentences."""
 
     formula: str
     z: npt.NDArray[np.float32]
@@ -69,7 +69,7 @@ def arithmetic(
     return Sum(
         formula=_formula(*listed),
         z=place[0],
-        content=space.decode(place),
+        content=space.decode(place) if "decoder" not in space.lacks else None,
         log_density=float(space.density(place)[0]),
         density_percentile=percentile,
         index=np.asarray(nearest.index[0][kept], np.int64),

@@ -70,7 +70,8 @@ class Direction(Tabular):
     None for groups of fewer than four. ``null``: the same for random pairs of groups of these sizes, and ``p`` how
     often those do as well. ``effects``: the columns that move along it. ``change``: what moving by one step changes in
     the decode, (*shape) in encoded pixels, or the user's units; for tables a number's change in its own units and the
-    share of rows whose category changes, in the order of the features. ``warnings``: what is wrong, first.
+    share of rows whose category changes, in the order of the features; NaN without a decoder. ``warnings``: what is
+    wrong, first.
     """
 
     positive: Group
@@ -217,6 +218,8 @@ def direction(
 
 def _change(space: BaseSpace, z: Floats, step: Floats) -> Floats:
     """What half a step back and half a step on from each of z (M, D) change in the decode, on average: (*shape)."""
+    if "decoder" in space.lacks:
+        return np.full(space.schema.shape, np.nan)
     before, after = (space.decode_encoded((z + side * step / 2).astype(np.float32)) for side in (-1, 1))
     schema: Any = space.schema
     if schema.form == "image":

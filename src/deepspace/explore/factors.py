@@ -86,23 +86,26 @@ def factors(space: BaseSpace, *, sample: int = 256, seed: int = 0) -> Factors:
     KL and variance come from all rows; the effect from ``sample`` rows drawn with ``seed``: the mean over rows and
     elements of |decode(z with z_d = m_d + 2 s_d) - decode(z with z_d = m_d - 2 s_d)|, where m and s are the moments
     of the aggregate posterior; for unordered categories an element counts 1 when the category changes. Disvae; Burda
-    2016.
+    2016. Without a decoder the effect is NaN; without a posterior the KL is, and the variance ranks.
     """
     moments = latent_moments(space.latents.mean, space.latents.scale)
     rows = np.sort(np.random.default_rng(seed).choice(moments.n, min(sample, moments.n), replace=False))
     base = np.asarray(space.latents.mean[rows], np.float32)
     effect = np.empty(len(moments.kl))
-    for d in range(len(effect)):
+    effect[:] = np.nan
+    for d in range(len(effect) if "decoder" not in space.lacks else 0):
         low, high = base.copy(), base.copy()
         low[:, d] = moments.mean[d] - 2 * moments.deviation[d]
         high[:, d] = moments.mean[d] + 2 * moments.deviation[d]
         effect[d] = changed(space, space.decode_encoded(low), space.decode_encoded(high)).mean()
-    order = np.argsort(-moments.kl, kind="stable")
+    # Without a posterior there is no KL to rank by.
+    weight = moments.variance if "posterior" in space.lacks else moments.kl
+    order = np.argsort(-weight, kind="stable")
     items = tuple(
         Factor(
             index=int(d),
             rank=rank,
-            kl=float(moments.kl[d]),
+            kl=float(moments.kl[d]) if weight is moments.kl else float("nan"),
             variance=float(moments.variance[d]),
             deviation=float(moments.deviation[d]),
             effect=float(effect[d]),

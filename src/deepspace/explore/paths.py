@@ -345,6 +345,8 @@ def _with_content(columns: dict[str, npt.NDArray[Any]], content: Any) -> pa.Tabl
     import pyarrow as pa
 
     table = pa.table(columns)
+    if content is None:
+        return table
     if isinstance(content, np.ndarray):
         flat = content.reshape(len(content), -1)
         return table.append_column("content", pa.array(list(flat)))

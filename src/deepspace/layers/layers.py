@@ -141,6 +141,8 @@ def _watch(
     """
     import torch
 
+    if space.lacks:
+        raise SpaceError(f"'{space.name}' was made around a model trained elsewhere, whose layers are not looked into.")
     part: Part = "encoder"
     runs: dict[str, Part] = {}
 
@@ -155,7 +157,7 @@ def _watch(
 
     leaves = [(name, module) for name, module in space.model.named_modules() if name and not any(module.children())]
     handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
-    device = next(space.model.parameters()).device
+    device = next((p.device for p in space.model.parameters()), torch.device("cpu"))
 
     def run(encoded: npt.NDArray[Any]) -> None:
         nonlocal part

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from deepspace.errors import SpaceError
+from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics.clustering import clustering
 from deepspace.metrics.comparing import Comparison, Curve, Gap, Kept, SideBySide, compare, side_by_side, sides, twin
 from deepspace.metrics.coverage import Uncovered, measure_coverage, measure_frechet, uncovered
+from deepspace.metrics.detection import auroc, false_positive_rate
 from deepspace.metrics.disentanglement import Disentanglement, disentangled, disentanglement
 from deepspace.metrics.elbo import elbo
 from deepspace.metrics.health import health
@@ -16,8 +17,11 @@ from deepspace.metrics.heldout import HeldOut, held_out
 from deepspace.metrics.importance import marginal
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
+from deepspace.metrics.ood import OutOfDistribution, ood
 from deepspace.metrics.prior import holes, prior_mismatch
+from deepspace.metrics.probe import linear_probe
 from deepspace.metrics.reconstruction import reconstruction
+from deepspace.metrics.shepard import shepard
 from deepspace.metrics.stability import Stability, stability
 from deepspace.metrics.synthetic import fidelity, imputation, privacy, synthetic_record, utility
 from deepspace.metrics.trust import trust
@@ -38,17 +42,21 @@ __all__ = [
     "Measure",
     "Measures",
     "Metric",
+    "OutOfDistribution",
     "Registry",
     "SideBySide",
     "Stability",
     "Uncovered",
     "WorstRows",
+    "auroc",
     "compare",
     "continuity",
     "disentanglement",
+    "false_positive_rate",
     "health",
     "held_out",
     "measure",
+    "ood",
     "record",
     "registry",
     "side_by_side",
@@ -80,6 +88,8 @@ registry.register("synthetic_fidelity", fidelity, slow=True)
 registry.register("synthetic_privacy", privacy, slow=True)
 registry.register("synthetic_utility", utility, slow=True)
 registry.register("imputation", imputation, slow=True)
+registry.register("shepard", shepard)
+registry.register("linear_probe", linear_probe, slow=True)
 
 
 def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
@@ -97,7 +107,7 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
     for name in chosen:
         try:
             taken.extend(registry.metrics[name](space, held))
-        except SpaceError as error:
+        except (ModelError, SpaceError) as error:  # the model's: it was attached without what the metric needs
             skipped[name] = str(error)
     return Measures(tuple(taken), skipped)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.errors import SpaceError
 from deepspace.metrics.heldout import HeldOut
 from deepspace.metrics.measure import Measure
 from deepspace.results import mean_interval
@@ -26,6 +27,8 @@ def elbo(space: BaseSpace, held: HeldOut, *, samples: int = 1, seed: int = 0) ->
     """
     import torch
 
+    if "likelihood" in space.lacks:
+        raise SpaceError("the model was trained elsewhere and has no likelihood, so there is no ELBO")
     device = next(space.model.parameters()).device
     generator = torch.Generator(device).manual_seed(seed)
     parts = []

@@ -15,7 +15,7 @@ from deepspace.results import mean_interval, wilson
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["knn"]
+__all__ = ["NUMERIC", "knn", "known_values"]
 
 NUMERIC = ("numeric", "integer", "date")
 
@@ -65,6 +65,15 @@ def _score(
         "knn_accuracy", right / len(truth), n=len(truth), unit="share right", better="higher",
         interval=wilson(right, len(truth)), baseline=float((truth == classes[counts.argmax()]).mean()), note=note,
     )  # fmt: skip
+
+
+def known_values(
+    space: BaseSpace, name: str, rows: npt.NDArray[np.int64], numeric: bool
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """A column's values where it has any, and at which of the rows (n,) that is."""
+    values = _values(space.rows.column(name), rows, numeric)
+    known = _present(values)
+    return values[known], known
 
 
 def _values(column: Any, rows: npt.NDArray[np.int64], numeric: bool) -> npt.NDArray[Any]:

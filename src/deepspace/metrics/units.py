@@ -26,6 +26,8 @@ def units(space: BaseSpace, held: HeldOut) -> tuple[Measure, ...]:
         better="",
         note=f"dimensions whose posterior mean has variance over {ACTIVE_VARIANCE}",
     )
+    if "posterior" in space.lacks:
+        return (active,)
     each = [
         Measure("kl", float(value), n=moments.n, unit="nats per row", about=f"dimension {dimension}")
         for dimension, value in enumerate(moments.kl)

@@ -66,6 +66,11 @@ class LatentModel(nn.Module, ABC):
         """
         return self
 
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What a model trained elsewhere may not have: "encoder", "decoder", "posterior", "prior", "likelihood"."""
+        return frozenset()
+
     @abstractmethod
     def encode(self, x: Tensor) -> Posterior:
         """(B, *shape) -> posterior with mean and scale (B, D), float32."""

@@ -79,8 +79,8 @@ def render(space: BaseSpace, measures: Measures | None = None) -> str:
         skipped=taken.skipped,
         map_picture=picture,
         key=key,
-        reconstructions=reconstructions(space),
-        generated=generated(space),
+        reconstructions=reconstructions(space) if "decoder" not in space.lacks else None,
+        generated=generated(space) if "decoder" not in space.lacks and "prior" not in space.lacks else None,
         uncovered=left_out,
         forsaken=None if left_out is None else originals(space, left_out.rows[:ROWS]),
     )

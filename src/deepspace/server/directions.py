@@ -90,8 +90,8 @@ class Directions:
         """a - b + c of places."""
         made = arithmetic(self.space, *([_place(self.space, p) for p in places] for places in (plus, minus)))
         x, y = (float(v) for v in np.asarray(self.space.map.transform(made.z[None]))[0])
-        encoded = np.asarray(self.space.decode_encoded(made.z[None]))
         nearest = int(made.index[0]) if len(made.index) else 0
+        encoded = self.items.shown(made.z[None], [nearest])
         percentile = made.density_percentile
         return SumInfo(
             formula=made.formula,

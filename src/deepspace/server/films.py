@@ -53,10 +53,15 @@ class Films:
                 sample = max(16, min(256, _DECODES // (2 * self.space.latent_dim)))
                 found = factors(self.space, sample=sample)
                 moments = latent_moments(self.space.latents.mean, self.space.latents.scale)
-                names = ("index", "rank", "kl", "effect", "active", "deviation")
+                names = ("index", "rank", "active", "deviation")
                 self._ranked = FactorsInfo(
                     factors=[
-                        FactorInfo(**{name: getattr(f, name) for name in names}, mean=float(moments.mean[f.index]))
+                        FactorInfo(
+                            **{name: getattr(f, name) for name in names},
+                            kl=_finite(f.kl),
+                            effect=_finite(f.effect),
+                            mean=float(moments.mean[f.index]),
+                        )
                         for f in found
                     ],
                     n=found.n,
@@ -112,7 +117,7 @@ class Films:
         surety = self.items.sureness.of(z[None])[0]
         return Mixed(
             z=z.tolist(),
-            content=self.items.inline(np.asarray(space.decode_encoded(z[None])), [nearest[0].index])[0],
+            content=self.items.inline(self.items.shown(z[None], [nearest[0].index]), [nearest[0].index])[0],
             place=(float(position[0, 0]), float(position[0, 1])),
             has_data=bool(seen.has_data(position)[0]),
             nearest=nearest,
@@ -130,8 +135,8 @@ class Films:
     def frames(self, values: npt.NDArray[np.floating], z: npt.NDArray[np.float32], axes: str = MAP) -> dict[str, Any]:
         """What ``Frames`` says of generated places. values: (S,), how far each was moved; z: (S, D)."""
         space = self.space
-        encoded = np.asarray(space.decode_encoded(z))
         nearest = [int(i) for i in space.neighbors(z=z, k=1).index[:, 0]]
+        encoded = self.items.shown(z, nearest)
         return {
             "values": values.tolist(),
             "contents": self.items.inline(encoded, nearest),

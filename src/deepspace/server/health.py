@@ -22,7 +22,7 @@ def health_info(space: BaseSpace) -> HealthInfo:
     """The figures behind the sentences of ``deepspace.metrics.health``."""
     history = space.history
     moments = latent_moments(space.latents.mean, space.latents.scale)
-    worst = worst_rows(space, _WORST)
+    worst = worst_rows(space, _WORST) if "reconstruction_error" in space.figures else None
     best = history.get("best_epoch")
     return HealthInfo(
         epochs=[_epoch(i, values) for i, values in enumerate(history.get("epochs") or [])],
@@ -36,13 +36,13 @@ def health_info(space: BaseSpace) -> HealthInfo:
         ],
         worst=[
             WorstRow(row=int(row), error=float(error), seen=bool(seen))
-            for row, error, seen in zip(worst.rows, worst.errors, worst.seen, strict=True)
+            for row, error, seen in (zip(worst.rows, worst.errors, worst.seen, strict=True) if worst else ())
         ],
-        limit=worst.limit,
-        far=worst.far,
-        median=worst.median,
+        limit=worst.limit if worst else None,
+        far=worst.far if worst else 0,
+        median=worst.median if worst else None,
         error_unit=str(space.manifest.get("figures", {}).get("reconstruction_error", "")),
-        n=worst.n,
+        n=len(space),
     )
 
 

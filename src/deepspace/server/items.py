@@ -204,6 +204,12 @@ class Items:
             return content.model_copy(update={"data": data})
         return content
 
+    def shown(self, z: npt.NDArray[np.float32], nearest: Sequence[int] | npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What stands for places z (M, D), encoded: their decodes, or without a decoder the nearest real rows."""
+        if "decoder" not in self.space.lacks:
+            return np.asarray(self.space.decode_encoded(z))
+        return np.asarray(self.space.samples[np.asarray(nearest, np.int64)])
+
     def real(self, index: int) -> Content:
         """A real row as it came."""
         if self.modality == "table":
@@ -222,7 +228,7 @@ class Items:
         return Item(
             index=index,
             real=self.real(index),
-            reconstruction=self.inline(self._rebuilt(index), [index])[0],
+            reconstruction=self.inline(self._rebuilt(index), [index])[0] if "decoder" not in space.lacks else None,
             neighbours=self.neighbours(found.index[0], found.distance[0], without=index)[:NEIGHBOURS],
             density_percentile=_number_or_none(space.density_percentile(z)[0]),
             reconstruction_error=None if error is None else _number_or_none(error[index]),

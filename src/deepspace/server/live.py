@@ -47,7 +47,7 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
     k = min(_NEAREST if any(r.detail for r in requests) else 1, len(space))
     found = space.neighbors(z=z, k=k)
     nearest = [int(i) for i in found.index[:, 0]]
-    encoded = np.asarray(space.decode_encoded(z))
+    encoded = items.shown(z, nearest)
     percentiles = np.asarray(space.density_percentile(z), dtype=np.float64)
     resting = [m for m, r in enumerate(requests) if r.detail]
     sure = dict(zip(resting, items.sureness.of(z[resting]), strict=True)) if resting else {}
@@ -65,7 +65,9 @@ def decode(items: Items, requests: list[DecodeRequest]) -> list[bytes]:
             uncertainty=sure[m].value if m in sure else None,
             uncertainty_percentile=sure[m].percentile if m in sure else None,
             neighbours=neighbours if request.detail else None,
-            differs=items.differs(made.record, nearest[m]) if made.record is not None else None,
+            differs=items.differs(made.record, nearest[m])
+            if made.record is not None and "decoder" not in space.lacks
+            else None,
         )
         answers.append(frame(header, made.payload))
     return answers

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.errors import ModelError, SpaceError
+
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
@@ -15,9 +17,10 @@ __all__ = ["Sureness", "Surety"]
 
 
 class Surety(NamedTuple):
-    """``value``: in encoded units; ``percentile``: the share of rows whose decode is surer, None until known."""
+    """``value``: in encoded units, None without decoder or posterior; ``percentile``: the share of rows whose decode is
+    surer, None until known."""
 
-    value: float
+    value: float | None
     percentile: float | None
 
 
@@ -31,7 +34,10 @@ class Sureness:
 
     def of(self, z: npt.NDArray[Any]) -> list[Surety]:
         """z: (M, D)."""
-        values = np.asarray(self.space.uncertainty(z), np.float64)
+        try:
+            values = np.asarray(self.space.uncertainty(z), np.float64)
+        except (ModelError, SpaceError):  # no decoder, or no posterior
+            return [Surety(None, None)] * len(z)
         if not self._known():
             return [Surety(float(value), None) for value in values]
         percentiles = self.space.uncertainty_percentile_of(values)

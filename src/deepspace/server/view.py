@@ -72,6 +72,7 @@ class View:
             modality=self.items.modality,
             n=len(space),
             latent_dim=int(space.latent_dim),
+            decodes="decoder" not in space.lacks,
             columns=self.columns.infos,
             item=self.items.shape(),
             map=self._map(),

@@ -69,7 +69,9 @@ class BaseSpace:
         self.latents = Latents(self._map("latents_mean.npy", (rows, dim)), self._map("latents_scale.npy", (rows, dim)))
         self.samples: npt.NDArray[Any] = self._map("samples.npy", (rows, *shape), self.schema.dtype)
         table = self._map("figures.npy", (len(FIGURES), rows))
-        self.figures: dict[str, Float] = {name: table[i] for i, name in enumerate(FIGURES)}
+        self.figures: dict[str, Float] = {
+            name: table[i] for i, name in enumerate(FIGURES) if name in manifest.get("figures", FIGURES)
+        }
         self.rows = Rows(folder / "rows.parquet", columns, rows, self.figures)
 
     def _map(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
@@ -156,6 +158,16 @@ class BaseSpace:
                 first = str(error).strip().splitlines()[0]
                 raise SpaceError(f"cannot load the model of '{self.name}': {path} does not fit it ({first})") from error
             return model.eval()
+
+    def give_model(self, model: LatentModel) -> None:
+        """From now on encode and decode with this one, for a model that is not kept in the folder."""
+        self.__dict__["model"] = model
+
+    @property
+    def lacks(self) -> frozenset[str]:
+        """What a model trained elsewhere was attached without, or is without until it is attached again: "encoder",
+        "decoder", "posterior", "prior", "likelihood". Empty for this house's own models."""
+        return self.model.lacks
 
     @cached_property
     def map(self) -> FittedMap:

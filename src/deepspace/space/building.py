@@ -37,6 +37,7 @@ __all__ = ["Measure", "build"]
 
 Measure = Callable[[BaseSpace], Mapping[str, Any]]
 Watch = Callable[[Progress], None]
+Given = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 Places = Callable[[npt.NDArray[np.int64], npt.NDArray[np.float32]], None]
 
 _COPY_BYTES = 1 << 24
@@ -55,13 +56,15 @@ def build(
     overwrite: bool = True,
     measure: Measure | None = None,
     work: Work | None = None,
+    latents: Given | None = None,
 ) -> BaseSpace:
     """Encode every row, fit the map, and write the whole to the folder ``path``, which then opens or does not exist.
 
     ``on_places`` sees the map take shape: rows (m,) ascending and their positions (m, 2), every few steps.
     ``should_stop`` ends the fitting of the map early, never the space. ``measure`` is called with the space before it
     is put in place, and what it returns is stored with it. ``work`` is the claimed work folder of ``path`` where the
-    caller already holds one. The same dataset, model, seed and threads give the same bytes, except for ``run`` in the
+    caller already holds one. ``latents`` are mean and scale (N, D) where the model cannot
+    give them. The same dataset, model, seed and threads give the same bytes, except for ``run`` in the
     manifest. Raises SpaceError where ``path`` cannot be written.
     """
     if not len(dataset):
@@ -72,7 +75,7 @@ def build(
     try:
         # On as many threads as training had: sums in another order would make another space.
         with use_threads(getattr(history, "threads", None)):
-            _Builder(dataset, model, history, held, seed, on_progress).build(on_places, should_stop, measure)
+            _Builder(dataset, model, history, held, seed, on_progress, latents).build(on_places, should_stop, measure)
     finally:
         if work is None:
             held.release()
@@ -83,14 +86,16 @@ class _Builder:
     """One build: the stage being filled, and the manifest's entry of each file that is complete."""
 
     def __init__(
-        self, dataset: Dataset, model: LatentModel, history: History, work: Work, seed: int, on_progress: Watch | None
-    ) -> None:
+        self, dataset: Dataset, model: LatentModel, history: History, work: Work, seed: int, on_progress: Watch | None,
+        latents: Given | None = None,
+    ) -> None:  # fmt: skip
         self.dataset = dataset
         self.model = model
         self.history = history
         self.work = work
         self.seed = seed
         self.on_progress = on_progress
+        self.latents = latents
         self.stage = work.stage
         self.entries: dict[str, dict[str, Any]] = {}
         self.summary: dict[str, Any] = {}
@@ -169,7 +174,9 @@ class _Builder:
         with Sink(self.stage / "latents_mean.npy") as means, Sink(self.stage / "latents_scale.npy") as scales:
             mean_file, scale_file = NpyWriter(means, (n, dim), np.float32), NpyWriter(scales, (n, dim), np.float32)
             data, codes = self.dataset, codes_of(self.model, self.dataset.rows)
-            for batch in encode_rows(self.model, data.schema, data.array, seed=self.seed, codes=codes):
+            for batch in encode_rows(
+                self.model, data.schema, data.array, seed=self.seed, codes=codes, latents=self.latents
+            ):
                 rows = slice(done, done + len(batch.mean))
                 self._check_finite(batch.mean, batch.scale, done)
                 mean_file.append(batch.mean)
@@ -187,7 +194,7 @@ class _Builder:
             scale_file.finish()
         self.entries["latents_mean.npy"], self.entries["latents_scale.npy"] = means.entry(), scales.entry()
         spread = total[1] / n - np.square(total[0] / n)
-        self._summarise(figures, held_out, kl, spread)
+        self._summarise(figures, held_out, kl, spread, spread + squares / n)
         return figures, np.sqrt(squares / n).astype(np.float32)
 
     def _check_finite(self, mean: npt.NDArray[Any], scale: npt.NDArray[Any], done: int) -> None:
@@ -205,6 +212,7 @@ class _Builder:
         held_out: npt.NDArray[np.bool_],
         kl: npt.NDArray[np.float64],
         spread: npt.NDArray[np.float64],
+        whole: npt.NDArray[np.float64],
     ) -> None:
         n, kept = len(held_out), int(held_out.sum())
         elbo, error = figures[FIGURES.index("elbo")], figures[FIGURES.index("reconstruction_error")]
@@ -216,7 +224,7 @@ class _Builder:
             "reconstruction_error": float(error.mean(dtype=np.float64)),
             "validation_reconstruction_error": float(error[held_out].mean(dtype=np.float64)) if kept else None,
             "kl_per_dimension": (kl[1] / kept if kept else kl[0] / n).tolist(),
-            "active_units": int((spread > ACTIVE_VARIANCE).sum()),
+            "active_units": int((spread > ACTIVE_VARIANCE * min(1.0, float(whole.max()))).sum()),
             "latent_dim": len(spread),
         }
 
@@ -234,7 +242,8 @@ class _Builder:
             on_progress=lambda fraction: self._tell("mapping", fraction),
             on_places=on_places,
             should_stop=should_stop,
-            decode=self.model.decode,
+            # A foreign decoder may be of any size, and the metric asks for 16,384 decodes.
+            decode=None if self.model.lacks else self.model.decode,
             samples=self.dataset.array,
             weights=_weights_of(self.model),
         )
@@ -265,7 +274,7 @@ class _Builder:
             "map": fitted.config_json(),
             "density": {"unit": unit.tolist()},
             "neighbours": {"weights": None if weights is None else weights.tolist()},
-            "figures": describe(self.dataset.schema),
+            "figures": describe(self.dataset.schema, self.model.lacks),
             "provenance": {
                 "source": {"name": source.name, "files": list(source.files), "fingerprint": source.fingerprint},
                 "notes": list(self.dataset.notes),
@@ -280,7 +289,10 @@ class _Builder:
         }
 
     def _write_measures(self, content: Mapping[str, Any], measure: Measure | None) -> None:
-        """Measures need a space to measure, and the space needs its measures: the stage is read as it stands."""
+        """Measures need a space to measure, and the space needs its measures: the stage is read as it stands.
+
+        A model that was attached cannot be read from there, and is handed over.
+        """
         if measure is not None:
             self._tell("measuring", 0.0)
             manifest = {
@@ -291,6 +303,8 @@ class _Builder:
             }
             (self.stage / "measures.json").write_text(json.dumps(plain_json(self.summary)))
             with BaseSpace(self.stage, manifest, name=self.work.target.name.removesuffix(".space")) as draft:
+                if self.model.lacks:
+                    draft.give_model(self.model)
                 self.summary.update(measure(draft))
             os.unlink(self.stage / "measures.json")
         text = json.dumps(plain_json(self.summary), indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -38,14 +38,17 @@ class Encoded(NamedTuple):
     kl: npt.NDArray[np.float32]
 
 
-def describe(schema: Schema) -> dict[str, str]:
-    """Each figure with its units, for the manifest and for whoever shows it."""
-    return {
+def describe(schema: Schema, lacks: frozenset[str] = frozenset()) -> dict[str, str]:
+    """Each figure with its units, for the manifest and for whoever shows it; without those that a model which lacks
+    something (``LatentModel.lacks``) cannot have."""
+    needs = {"reconstruction_error": "decoder", "elbo": "likelihood", "posterior_scale": "posterior"}
+    every = {
         "reconstruction_error": _ERROR_UNITS.get(schema.modality, "root mean square in encoded units"),
         "log_density": "nats: log density of the encoded rows at this row, leaving it out (16 nearest neighbours)",
         "elbo": "nats: one-sample evidence lower bound of this row",
         "posterior_scale": "latent units: geometric mean over latents of the posterior's standard deviation",
     }
+    return {name: text for name, text in every.items() if needs.get(name) not in lacks}
 
 
 def batch_rows(shape: tuple[int, ...]) -> int:
@@ -61,10 +64,12 @@ def encode_rows(
     seed: int,
     should_stop: Callable[[], bool] | None = None,
     codes: npt.NDArray[np.int64] | None = None,
+    latents: tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None = None,
 ) -> Iterator[Encoded]:
-    """Every row's posterior and figures, batch by batch, in order. Sampling noise depends on the seed alone.
+    """Every row's posterior and figures, batch by batch, in order; a figure that the model cannot have is NaN.
 
-    codes: (N,) the rows' conditions, for a model that has one.
+    codes: (N,) the rows' conditions, for a model that has one. latents: mean and scale (N, D) where they are known
+    already. Sampling noise depends on the seed alone.
     """
     import torch
 
@@ -78,16 +83,20 @@ def encode_rows(
         with torch.inference_mode():
             x = torch.from_numpy(block if block.flags.writeable else block.copy())
             own = model if codes is None else model.given(torch.from_numpy(codes[start : start + rows]))
-            mean, scale = own.encode(x)
-            elbo = own.terms(x, generator)
-            decoded = own.decode(mean).float().cpu().numpy()
-        yield Encoded(
-            mean.float().cpu().numpy(),
-            scale.float().cpu().numpy(),
-            reconstruction_error(schema, block, decoded),
-            elbo.elbo.float().cpu().numpy(),
-            elbo.kl.float().cpu().numpy(),
-        )
+            if latents is None:
+                mean, scale = own.encode(x)
+            else:
+                mean, scale = (torch.from_numpy(np.array(part[start : start + rows])) for part in latents)
+            nothing = np.full(len(block), np.nan, np.float32)
+            error, elbo, kl = nothing, nothing, np.full(mean.shape, np.nan, np.float32)
+            if "likelihood" not in model.lacks:
+                terms = own.terms(x, generator)
+                elbo, kl = terms.elbo.float().cpu().numpy(), terms.kl.float().cpu().numpy()
+            elif "posterior" not in model.lacks:  # against N(0, I), as for the others
+                kl = (0.5 * (mean.square() + scale.square() - 1) - scale.log()).float().cpu().numpy()
+            if "decoder" not in model.lacks:
+                error = reconstruction_error(schema, block, own.decode(mean).float().cpu().numpy())
+        yield Encoded(mean.float().cpu().numpy(), scale.float().cpu().numpy(), error, elbo, kl)
 
 
 def reconstruction_error(

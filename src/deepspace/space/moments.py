@@ -12,7 +12,10 @@ import numpy.typing as npt
 __all__ = ["ACTIVE_VARIANCE", "Moments", "latent_moments"]
 
 ACTIVE_VARIANCE = 0.01
-"""A dimension is active when its posterior mean varies more than this over the data. Burda 2016, arXiv:1509.00519."""
+"""A dimension is active when its posterior mean varies more than this over the data. Burda 2016, arXiv:1509.00519.
+
+That is for latents about as wide as a standard normal. Where even the widest dimension is narrower, as in embeddings of
+length 1, it is this share of that dimension's variance."""
 
 BLOCK = 65_536
 
@@ -33,7 +36,7 @@ class Moments:
     @property
     def active(self) -> npt.NDArray[np.bool_]:
         """(D,): which dimensions carry something."""
-        return np.asarray(self.variance > ACTIVE_VARIANCE)
+        return np.asarray(self.variance > ACTIVE_VARIANCE * min(1.0, float(np.max(self.deviation**2))))
 
 
 def latent_moments(mean: npt.NDArray[np.floating], scale: npt.NDArray[np.floating]) -> Moments:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.errors import SpaceError
 from deepspace.space.change import changed
 
 if TYPE_CHECKING:
@@ -43,8 +44,10 @@ def uncertainty(space: BaseSpace, z: Float) -> Float:
     """z: (M, D) -> (M,) root mean square change of the decode, in encoded units, under the posterior noise near z.
 
     Encoded units: grey levels 0..255 for images, standard deviations for numbers; a category counts 1 when it changes.
-    Takes the time of up to ``DRAWS`` decodes a place.
+    Takes the time of up to ``DRAWS`` decodes a place. Raises SpaceError where the encoder gives no posterior.
     """
+    if "posterior" in space.lacks:
+        raise SpaceError(f"the encoder of '{space.name}' gives no posterior, so nobody knows how sure a decode is.")
     noise = _directions(z.shape[1])
     result = np.empty(len(z), np.float32)
     step = max(1, _ELEMENTS // (len(noise) * int(np.prod(space.schema.shape))))

@@ -78,7 +78,7 @@ export class FixtureBackend implements Backend {
       : this.modality === "table" ? { modality: "table", fields: [{ name: "age", kind: "integer", unit: null }, { name: "income", kind: "numeric", unit: null }, { name: "housing", kind: "categorical", unit: null }] }
       : { modality: "vector", dim: 64 };
     return {
-      name: `fixture ${this.modality}`, modality: this.modality, n: this.n, latentDim: 8, columns: this.columns(), item,
+      name: `fixture ${this.modality}`, modality: this.modality, n: this.n, latentDim: 8, decodes: true, columns: this.columns(), item,
       map: { bounds: [-7, -6, 7, 6], trustworthiness: 0.968, continuity: 0.981, n: 1000, k: 15 },
       health: [], source: "made up in the page", notes: [], measures: {}, sprites: null, defaultColour: 0,
     };

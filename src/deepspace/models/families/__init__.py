@@ -11,6 +11,7 @@ from deepspace.data.schema import Schema
 from deepspace.errors import ModelError
 from deepspace.models.base import LatentModel
 from deepspace.models.config import Config
+from deepspace.models.families.attached import Attached, AttachedModel
 from deepspace.models.families.autoencoder import AE, AEModel
 from deepspace.models.families.conditional import ConditionalVAE, ConditionalVAEModel
 from deepspace.models.families.gan import GAN, GANModel
@@ -41,6 +42,9 @@ REGISTRY: dict[str, Family] = {
     "ae": Family(AE, AEModel),
     "conditional_vae": Family(ConditionalVAE, ConditionalVAEModel),
 }
+
+_FOREIGN = {Attached.family: Family(Attached, AttachedModel)}
+"""Opened from a space like the others, but made only by ``deepspace.attach``."""
 
 
 def _family(name: object) -> Family:
@@ -75,7 +79,7 @@ def build(config: Config, schema: Schema | Layout, *, seed: int = 0) -> LatentMo
 def from_json(obj: dict[str, Any]) -> LatentModel:
     """A model of the architecture that ``config_json`` described; its weights are to be loaded."""
     try:
-        family = _family(obj["family"])
+        family = _FOREIGN.get(obj["family"]) or _family(obj["family"])
         config, layout = family.config.from_json(obj["config"]), Layout.from_json(obj["layout"])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(

@@ -30,9 +30,10 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
         contents: list[Content | None] = [None] * len(places)
         if len(there):
             z = seen.inverse_transform(places[there])
-            # Vectors are shown by their nearest rows, which nothing else here needs.
-            nearest = space.neighbors(z=z, k=1).index[:, 0] if items.modality == "vector" else there
-            made = items.small(np.asarray(space.decode_encoded(z)), [int(i) for i in nearest])
+            # Vectors, and all places without a decoder, are shown by their nearest rows, which nothing else here needs.
+            known = items.modality != "vector" and "decoder" not in space.lacks
+            nearest = there if known else space.neighbors(z=z, k=1).index[:, 0]
+            made = items.small(items.shown(z, nearest), [int(i) for i in nearest])
             for i, content in zip(there, made, strict=True):
                 contents[i] = content
         return Cells(contents=contents)

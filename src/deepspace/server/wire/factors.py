@@ -21,12 +21,12 @@ __all__ = [
 
 class FactorInfo(Wire):
     """One latent dimension: mean KL in nats, how far the decode moves with it, in encoded units, and mean and deviation
-    of the aggregate posterior."""
+    of the aggregate posterior. KL needs a posterior, the effect a decoder."""
 
     index: int
     rank: int
-    kl: float
-    effect: float
+    kl: float | None
+    effect: float | None
     active: bool
     mean: float
     deviation: float
@@ -111,5 +111,5 @@ class Mixed(Wire):
     has_data: bool
     nearest: list[NeighbourInfo]
     density_percentile: float | None
-    uncertainty: float
+    uncertainty: float | None
     uncertainty_percentile: float | None

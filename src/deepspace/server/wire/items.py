@@ -72,11 +72,11 @@ class NamedValue(Wire):
 
 
 class Item(Wire):
-    """A real row, what the model makes of it, and where it lies."""
+    """A real row, what the model makes of it (nothing without a decoder), and where it lies."""
 
     index: int
     real: Content
-    reconstruction: Content
+    reconstruction: Content | None
     neighbours: list[NeighbourInfo]
     density_percentile: float | None
     reconstruction_error: float | None

@@ -91,10 +91,13 @@ class SpriteInfo(Wire):
 
 
 class SpaceInfo(Wire):
+    """``decodes``: whether there is a decoder; without one, places are shown by the real rows nearest to them."""
+
     name: str
     modality: str
     n: int
     latent_dim: int
+    decodes: bool
     columns: list[ColumnInfo]
     item: ItemShape
     map: MapInfo
