@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from deepspace.errors import SpaceError
+from deepspace.fitting import Fit, empty_folder
 from deepspace.space import BaseSpace, open_space
 from deepspace.space.files import Work
 
@@ -52,11 +50,9 @@ if TYPE_CHECKING:
     from deepspace.models.foreign import Inputs, Second
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.training import TrainConfig
-    from deepspace.training.events import Phase, Progress
+    from deepspace.training.events import Progress
 
 __all__ = ["Space", "attach", "compare", "fit", "open", "stability"]
-
-_CHECKPOINT = "checkpoint.safetensors"
 
 
 class Space(BaseSpace):
@@ -305,7 +301,7 @@ def fit(
     Cut short by Ctrl-C or a kill, the same call goes on where it stopped: what is needed lies in ``PATH.partial``.
     Raises DeepspaceError with one sentence for input that cannot be used.
     """
-    fitting = _Fit(seed, on_progress)
+    fitting = Fit(seed, on_progress)
     reading = {
         "target": target, "include_target": include_target, "schema": schema, "modality": modality,
         "image_size": image_size,
@@ -367,7 +363,7 @@ def attach(
     attached: list[LatentModel] = []
 
     def make(work: Work) -> None:
-        dataset = load(data, workdir=_empty(work.folder / "data"), **reading)
+        dataset = load(data, workdir=empty_folder(work.folder / "data"), **reading)
         check_room(work.target, dataset.array.nbytes)
         attached.append(
             build_attached(
@@ -396,119 +392,6 @@ def _made(path: str | Path | None, name: str, overwrite: bool, make: Callable[[W
         raise
     weakref.finalize(space, shutil.rmtree, folder, ignore_errors=True)  # also called when Python ends
     return space
-
-
-class _Fit:
-    """One fit: load, choose, train, build, measure."""
-
-    def __init__(self, seed: int, on_progress: Callable[[Progress], None] | None) -> None:
-        self.seed = seed
-        self.on_progress = on_progress
-
-    def tell(self, phase: Phase, fraction: float, message: str = "") -> None:
-        if self.on_progress is not None:
-            from deepspace.training.events import Progress
-
-            self.on_progress(Progress(phase=phase, fraction=fraction, message=message))
-
-    def run(
-        self,
-        work: Work,
-        source: Any,
-        reading: Mapping[str, Any],
-        config: Config | None,
-        training: TrainConfig | None,
-        on_epoch: Callable[[LatentModel, int], None] | None,
-        on_dataset: Callable[[Dataset], None] | None,
-        on_places: Callable[[npt.NDArray[Any], npt.NDArray[Any]], None] | None,
-        should_stop: Callable[[], bool] | None,
-    ) -> None:
-        from deepspace.data import load
-        from deepspace.metrics import record
-        from deepspace.models import build as build_model
-        from deepspace.models import choose
-        from deepspace.models.conditions import codes_of
-        from deepspace.space import build as build_space
-        from deepspace.space.opening import check_room
-        from deepspace.training import TrainConfig, train
-
-        checkpoint = work.folder / _CHECKPOINT
-        work.keep = checkpoint.exists()
-        self.tell("loading", 0.0)
-        beside = config.beside if config is not None else ()
-        dataset = load(source, workdir=_empty(work.folder / "data"), beside=beside, **reading)
-        config = config.known(dataset.schema, dataset.rows) if config is not None else None
-        check_room(work.target, dataset.array.nbytes)
-        if on_dataset is not None:
-            on_dataset(dataset)
-        chosen = choose(dataset.schema, dataset.array, config)
-        self.tell("loading", 1.0, chosen.reason)
-        model = build_model(chosen, dataset.schema, seed=self.seed)
-        settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)
-        self._resume(work, dataset, model, settings)
-        work.keep = True  # from here on a kill or an error leaves something to go on from
-        if model.condition is not None:
-            told = (
-                f"the model is told of '{model.condition}'; a place of no row decodes as {model.conditions[0]}, "
-                "the commonest."
-            )
-            dataset = replace(dataset, notes=(*dataset.notes, told))
-        history = train(
-            model,
-            dataset.array,
-            settings,
-            codes=codes_of(model, dataset.rows),
-            on_progress=self.on_progress,
-            on_epoch=on_epoch,
-            should_stop=should_stop,
-        )
-        try:
-            build_space(
-                dataset,
-                model,
-                history,
-                work.target,
-                seed=self.seed,
-                on_progress=self.on_progress,
-                on_places=on_places,
-                should_stop=None if history.stopped == "user" else should_stop,
-                measure=record,
-                work=work,
-            )
-        except SpaceError as error:
-            if not checkpoint.exists():
-                raise
-            raise SpaceError(
-                f"{error}; what was trained is kept in {work.folder.name}, and the same fit goes on from it"
-            ) from error
-        self.tell("ready", 1.0)
-
-    def _resume(self, work: Work, dataset: Dataset, model: LatentModel, settings: TrainConfig) -> None:
-        """Keep the checkpoint of an earlier, cut short run only if it was of the same data, model and settings."""
-        # What may differ without the training being another one.
-        free: dict[str, Any] = {"checkpoint": None, "max_seconds": None, "threads": None, "memory": None}
-        stamp = {
-            "fingerprint": dataset.source.fingerprint,
-            "schema": dataset.schema.to_json(),
-            "model": model.config_json(),
-            "training": asdict(replace(settings, device="auto", **free)),
-        }
-        text = json.dumps(stamp, sort_keys=True, default=str)
-        note, checkpoint = work.folder / "fit.json", work.folder / _CHECKPOINT
-        if checkpoint.exists():
-            if note.exists() and note.read_text() == text:
-                self.tell("training", 0.0, f"going on from the fit that was cut short, kept in {work.folder.name}")
-            else:
-                for file in work.folder.glob(f"{checkpoint.stem}*"):
-                    file.unlink()
-                self.tell("training", 0.0, f"{work.folder.name} held another fit: starting anew")
-        note.write_text(text)
-
-
-def _empty(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    return folder
 
 
 def _name_of(source: Any) -> str:

@@ -108,7 +108,7 @@ def test_invariance_is_paid_in_the_loss() -> None:
     codes = (x[:, 0] > 0).long()
     losses = []
     for invariance in (0.0, 50.0):
-        config = ds.ConditionalVAE(condition="c", values=("a", "b"), latent_dim=2, invariance=invariance)
+        config = ds.ConditionalVAE(condition="c", values=("a", "b"), latent_dim=2, invariance=invariance, dropout=0.0)
         layout = Layout("vector", (6,))
         model = build(choose(layout, x.numpy(), config), layout, seed=0)
         model.prepare(x)

@@ -39,10 +39,12 @@ def estimate(model: LatentModel, x: npt.NDArray[np.generic], samples: int, *, se
 
     A lower bound in expectation, which tightens as S grows (Burda 2016, arXiv:1509.00519). Each row is encoded once
     and sums are kept in logarithms. ``effective``: (sum w)^2 / sum w^2, near 1 where a single draw decides and the
-    figure is too low. Raises ModelError where the model has no likelihood.
+    figure is too low. Raises ModelError where the model has no likelihood or no posterior.
     """
     import torch
 
+    if model.nominal:
+        raise ModelError(f"A {type(model).__name__} encodes rows as points, without a posterior to draw from.")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     generator = torch.Generator(device).manual_seed(seed)
     size = max(1, int(np.prod(x.shape[1:])))

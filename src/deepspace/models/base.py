@@ -42,6 +42,8 @@ class LatentModel(nn.Module, ABC):
     best_by_loss: bool = True
     """Whether a smaller held-out loss means better weights. Where the loss is a game between networks it does not:
     training then keeps its last weights and never stops early."""
+    nominal: bool = False
+    """Whether the scale that ``encode`` gives is a width of the family's own and no posterior's."""
     training_rows: int = 0
     """How many rows training has, set when it starts; 0: not known. For losses that ask how large the data is."""
     decay: float = 1.0

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from deepspace.models.base import Blocks, Terms
 from deepspace.models.config import Networked
-from deepspace.models.families.vae import VAE, VAEModel
 from deepspace.models.layout import Layout
+from deepspace.models.networked import NetworkedModel
 
 __all__ = ["AE", "AEModel"]
 
@@ -43,7 +43,7 @@ class AE(Networked):
             self._refuse("components", "must be from 1 to 1000")
 
 
-class AEModel(VAEModel):
+class AEModel(NetworkedModel):
     """loss = -log p(x|z) + penalty |z|^2 / 2 with z = e(x), and p(z) a Gaussian mixture fitted to e(x) once trained.
 
     An encoder without noise has no posterior. What ``encode`` calls its scale is a nominal width, 1 % of each
@@ -51,13 +51,13 @@ class AEModel(VAEModel):
     ELBO, against a standard normal, is a bound like any other, but no figure to compare VAEs with.
     """
 
+    nominal = True
+
     def __init__(self, config: AE, layout: Layout) -> None:
-        shared = {name: getattr(config, name) for name in Networked.settings()}
-        super().__init__(VAE(**{**shared, "linear": False}), layout)
-        self.config: VAE | AE = config  # type: ignore[assignment]
+        super().__init__(replace(config, linear=False), layout)
         self.penalty = config.penalty
         dim, count = self.latent_dim, config.components
-        self.posterior = nn.Linear(self.encoder.width, dim)
+        self.posterior = self._head(dim)
         self.register_buffer("width", torch.full((dim,), _WIDTH))
         self.register_buffer("log_share", torch.full((count,), -math.inf))
         self.register_buffer("centre", torch.zeros(count, dim))

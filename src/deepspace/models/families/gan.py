@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.func import functional_call
 
 from deepspace.models.base import Terms
-from deepspace.models.families.vae import VAE, VAEModel
+from deepspace.models.config import Networked
 from deepspace.models.layout import Layout
+from deepspace.models.networked import NetworkedModel
 from deepspace.models.networks.discriminator import Discriminator
 
 __all__ = ["GAN", "GANModel"]
@@ -23,7 +24,7 @@ _ENCODED = 2  # one row in so many teaches the encoder
 
 
 @dataclass(frozen=True, kw_only=True)
-class GAN(VAE):
+class GAN(Networked):
     """A generative adversarial network (Goodfellow 2014, arXiv:1406.2661): it draws sharply, and may leave data out.
 
     Relativistic pairing loss with gradient penalties on real and generated rows (R3GAN, Huang 2024, arXiv:2501.05441),
@@ -36,6 +37,7 @@ class GAN(VAE):
     """
 
     penalty: float = 1.0
+    beta: float = 1.0
     dropout: float | None = 0.0
     linear: bool | None = False
 
@@ -46,11 +48,13 @@ class GAN(VAE):
         super().__post_init__()
         if not 0 < self.penalty < float("inf"):
             self._refuse("penalty", "must be a finite number above 0")
+        if not 0 <= self.beta < float("inf"):
+            self._refuse("beta", "must be a finite number of at least 0")
         if self.linear or self.dropout:
             self._refuse("linear" if self.linear else "dropout", "must be left at its default: a GAN has none")
 
 
-class GANModel(VAEModel):
+class GANModel(NetworkedModel):
     """z ~ N(0, I), x = G(z). Generator G and discriminator D play
 
     D: min E softplus(D(G(z)) - D(x)) + gamma/2 (E |grad D(x)|^2 + E |grad D(G(z))|^2)
@@ -74,6 +78,7 @@ class GANModel(VAEModel):
 
     def __init__(self, config: GAN, layout: Layout) -> None:
         super().__init__(config, layout)
+        self.beta = config.beta
         self.generator = deepcopy(self.decoder)
         self.decoder.requires_grad_(False)
         assert config.hidden is not None

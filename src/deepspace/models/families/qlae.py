@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from deepspace.models.base import Posterior, Terms
 from deepspace.models.config import Networked
-from deepspace.models.families.vae import VAEModel
 from deepspace.models.layout import Layout
+from deepspace.models.networked import NetworkedModel
 
 __all__ = ["QLAE", "QLAEModel"]
 
@@ -33,7 +33,6 @@ class QLAE(Networked):
     weight_decay: float = 1.0
 
     family = "qlae"
-    beta = 1.0  # what VAEModel reads; there is no KL to weigh
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,7 +43,7 @@ class QLAE(Networked):
                 self._refuse(name, "must be a finite number of at least 0")
 
 
-class QLAEModel(VAEModel):
+class QLAEModel(NetworkedModel):
     """e = encoder(x) (B, D);  z_d = the code of dimension d that is nearest to e_d;  p(x|z) from the decoder.
 
     loss = -log p(x|z) + quantisation |z - stop(e)|^2 + commitment |stop(z) - e|^2, with z's gradient handed to e as it
@@ -57,15 +56,14 @@ class QLAEModel(VAEModel):
     ``log_prior`` is the log probability of the nearest ones: a mass, not a density.
     """
 
-    config: QLAE  # type: ignore[assignment]
+    config: QLAE
+    nominal = True
     frequency: Tensor
 
     def __init__(self, config: QLAE, layout: Layout) -> None:
-        super().__init__(config, layout)  # type: ignore[arg-type]
+        super().__init__(config, layout)
         self.decay = config.weight_decay
-        self.posterior = nn.Linear(self.encoder.width, self.latent_dim)
-        nn.init.normal_(self.posterior.weight, std=0.5 * self.encoder.width**-0.5)
-        nn.init.zeros_(self.posterior.bias)
+        self.posterior = self._head(self.latent_dim)
         # A flat parameter: what decays are the weights of layers, and codes must not be drawn to 0.
         self.codes = nn.Parameter(torch.linspace(-1, 1, config.codes).repeat(self.latent_dim))
         self.register_buffer("frequency", torch.full((self.latent_dim, config.codes), 1 / config.codes))

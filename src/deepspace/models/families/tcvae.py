@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from deepspace.models.base import Terms
-from deepspace.models.families.vae import VAE, VAEModel
-from deepspace.models.layout import Layout
+from deepspace.models.config import Networked
+from deepspace.models.networked import NetworkedModel
 
 __all__ = ["TCVAE", "Decomposition", "TCVAEModel", "decompose"]
 
@@ -19,7 +19,7 @@ Estimator = Literal["stratified", "weighted"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TCVAE(VAE):
+class TCVAE(Networked):
     """A beta-TC-VAE (Chen 2018, arXiv:1802.04942): a VAE that is trained with
 
     alpha I(z; n) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d))  in the place of  KL(q(z|x) || p(z)).
@@ -39,7 +39,7 @@ class TCVAE(VAE):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("alpha", "gamma"):
+        for name in ("alpha", "beta", "gamma"):
             if not 0 <= getattr(self, name) < float("inf"):
                 self._refuse(name, "must be a finite number of at least 0")
         if self.estimator not in get_args(Estimator):
@@ -95,7 +95,7 @@ def _log_densities(
     return own, joint, marginal
 
 
-class TCVAEModel(VAEModel):
+class TCVAEModel(NetworkedModel):
     """The VAE with another loss. The KL stays in closed form; only what alpha, beta and gamma add to it is estimated.
 
     The estimate needs the number of training rows, which the training loop sets as ``training_rows``; a model that
@@ -103,9 +103,6 @@ class TCVAEModel(VAEModel):
     """
 
     config: TCVAE
-
-    def __init__(self, config: TCVAE, layout: Layout) -> None:
-        super().__init__(config, layout)
 
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         mean, log_variance = self._posterior(x)
