@@ -240,6 +240,27 @@ def test_a_mixture_finds_clusters_that_are_there() -> None:
     assert agreement(truth, chances.argmax(1).numpy()).accuracy > 0.97
 
 
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_a_mixture_that_was_cut_short_goes_on_to_the_same_weights(tmp_path: Path, epoch: int) -> None:
+    """Before and after its components have settled."""
+    x = rows(LAYOUTS["vector 20"], 120)
+
+    def run(on_epoch: Any = None, checkpoint: Path | None = None) -> dict[str, torch.Tensor]:
+        model, _ = make("vector 20", prior="mixture", components=3)
+        train(model, x, TrainConfig(epochs=4, warmup=0.5, threads=1, checkpoint=checkpoint), on_epoch=on_epoch)
+        return model.state_dict()
+
+    def cut(_: Any, done: int) -> None:
+        if done == epoch:
+            raise KeyboardInterrupt
+
+    whole = run()
+    with pytest.raises(KeyboardInterrupt):
+        run(cut, tmp_path / "c.safetensors")
+    parts = run(checkpoint=tmp_path / "c.safetensors")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
 def test_clusters_are_a_column_like_any_other(tmp_path: Path) -> None:
     digits = load_digits()
     source = (digits.images[:400] * 16).clip(0, 255).astype(np.uint8)

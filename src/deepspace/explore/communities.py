@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["Communities", "communities", "partition", "vote"]
 
 _NEIGHBOURS = 10
 _SWEEPS = 10
+_STARTS = 2  # of k-means with each number of eigenvectors and groups
 _SETTLED = 1e-4  # of the rows; when fewer want to move, they may stay
 
 Labels = npt.NDArray[np.int64]
@@ -73,8 +75,8 @@ def partition(z: npt.NDArray[Any], k: int, *, neighbours: int = _NEIGHBOURS, see
     for width in sorted({min(w, vectors.shape[1]) for w in (k, k + k // 2 + 1, 2 * k)}):
         rows = vectors[:, :width]
         rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-        for many in sorted({min(m, n // 4) for m in (k, 2 * k, 3 * k, 6 * k)}):
-            labels = _move(graph, _k_means(rows, many, seed), many, seed)
+        for many, start in product(sorted({min(m, n // 4) for m in (k, 2 * k, 3 * k)}), range(_STARTS)):
+            labels = _move(graph, _k_means(rows, many, seed * _STARTS + start), many, seed)
             labels = _move(graph, _merge(graph, labels, many, k), k, seed)
             value = _modularity(_between(graph, labels, k))
             if best is None or value > best[0]:

@@ -179,8 +179,8 @@ class VAEModel(NetworkedModel):
     def settle(self) -> None:
         if self._look is None:
             return
-        mean, log_variance = self._posterior(self.observe(self._look))
-        self.prior.settle(_draw(mean, log_variance, 1, None))
+        blocks = [self._posterior(self.observe(x)) for x in torch.split(self._look, 256)]
+        self.prior.settle(torch.cat([_draw(mean, log_variance, 1, None) for mean, log_variance in blocks]))
         self._look = None
 
     @torch.no_grad()
