@@ -187,7 +187,7 @@ def test_a_new_metric_is_one_line(space: LinearSpace) -> None:
     assert found.value == 300
     with pytest.raises(ValueError, match="'rows' is registered already"):
         own.register("rows", lambda space, held: [])
-    assert list(registry.metrics) == [
+    assert [name for name in registry.metrics if name not in registry.slow][:8] == [
         "elbo", "reconstruction", "units", "holes", "prior_mismatch", "rows_not_rebuilt", "trust", "knn",
     ]  # fmt: skip
 
