@@ -192,8 +192,8 @@ def test_digits_are_learnt_without_babysitting(seed: int) -> None:
         drawn = model.decode(model.sample_prior(len(held), torch.Generator().manual_seed(1)))
         rebuilt = model.decode(model.encode(torch.from_numpy(held)).mean).numpy()
     found = prdc(held.reshape(len(held), -1), drawn.flatten(1), 5)
-    assert found.coverage > 0.35
-    assert found.recall > 0.3
+    assert found.coverage > 0.5
+    assert found.recall > 0.5
     classes = {int(c) for c in data.target[order[1200:]][found.covered]}
     assert classes == set(range(10)), "no class is forgotten whole"
     assert ((rebuilt - held) ** 2).mean() < 0.6 * held.var(0).mean(), "the encoder finds rows better than the mean does"
