@@ -41,6 +41,15 @@ def test_a_twin_of_the_same_model_is_refused(iris: ds.Space) -> None:
         iris.twin("umap")
 
 
+def test_a_twin_may_be_told_a_column(iris: ds.Space) -> None:
+    assert iris.schema.target is not None
+    target = iris.schema.target.name
+    twin = iris.twin(ds.ConditionalVAE(condition=target))
+    assert len(twin.conditions) == 3
+    with pytest.raises(SpaceError, match="'sepal length .cm.' is among the columns that it learned from"):
+        iris.twin(ds.ConditionalVAE(condition="sepal length (cm)"))
+
+
 def test_measures_of_each_stand_in_one_table(iris: ds.Space) -> None:
     found = iris.side_by_side("pca", ds.VAE(beta=4.0))
     assert found.families == ("vae", "pca", "vae")

@@ -83,11 +83,19 @@ def _config(space: BaseSpace, model: str | Config) -> Config:
     from deepspace.models import choose, configure
 
     asked = configure(model, {}) if isinstance(model, str) else model
-    return choose(space.schema, space.samples, replace(asked, latent_dim=space.latent_dim))
+    learned = [column.name for column in space.schema.features if column.name in asked.beside]
+    if learned:
+        raise SpaceError(
+            f"cannot make that twin of '{space.name}': '{learned[0]}' is among the columns that it learned from; "
+            "fit the data anew with this condition."
+        )
+    asked = replace(asked, latent_dim=space.latent_dim).known(space.schema, space.rows.table(list(asked.beside)))
+    return choose(space.schema, space.samples, asked)
 
 
 def _build(space: S, config: Config, target: Path, measure: Any, on_progress: Watch | None) -> S:
     from deepspace.models import build as build_model
+    from deepspace.models.conditions import codes_of
     from deepspace.space import build as build_space
     from deepspace.training import TrainConfig, train
 
@@ -95,7 +103,8 @@ def _build(space: S, config: Config, target: Path, measure: Any, on_progress: Wa
     model = build_model(config, space.schema, seed=seed)
     with Work(target) as work:
         training = TrainConfig(seed=seed, validation_fraction=len(space.validation_index) / len(space))
-        history = train(model, space.samples, training, on_progress=on_progress)
+        codes = codes_of(model, space.rows.table(list(config.beside)))
+        history = train(model, space.samples, training, codes=codes, on_progress=on_progress)
         if not np.array_equal(history.validation_index, space.validation_index):
             raise SpaceError(
                 f"cannot make the twin of '{space.name}': its record of held-out rows is not that of its training; "
