@@ -106,7 +106,7 @@ describe("words", () => {
 describe("records", () => {
   it("differ first where they differ most, measured against their columns", () => {
     const columns = [{ name: "a", minimum: 0, maximum: 100 }, { name: "b", minimum: 0, maximum: 1 }] as never;
-    const cell = (name: string, value: string, kind = "numeric") => ({ name, value, kind });
+    const cell = (name: string, value: string, kind = "numeric") => ({ name, value, kind, share: null });
     const here = [cell("a", "50"), cell("b", "0.1"), cell("c", "x", "categorical"), cell("d", "same", "categorical")];
     const there = [cell("a", "51"), cell("b", "0.9"), cell("c", "y", "categorical"), cell("d", "same", "categorical")];
     expect(compare(here, there, columns).map((d) => d.name)).toEqual(["b", "c"]);

@@ -38,11 +38,12 @@ export interface Beside {
   hasData: boolean;
 }
 
-/** One formatted cell of a record. */
+/** One formatted cell of a record. ``share``, 0..1, is drawn as a bar behind a count. */
 export interface CellText {
   name: string;
   value: string;
   kind: string;
+  share: number | null;
 }
 
 /** What the model makes of a grid of places, line by line from above; nothing where there is no data. */
@@ -511,7 +512,7 @@ export interface Mixed {
   hasData: boolean;
   nearest: NeighbourInfo[];
   densityPercentile: number | null;
-  uncertainty: number;
+  uncertainty: number | null;
   uncertaintyPercentile: number | null;
 }
 

@@ -135,9 +135,9 @@ export class FixtureBackend implements Backend {
       return { kind: "signal", channels: 2, length: LENGTH, lines: [line(0), line(1)] };
     }
     const fields = [
-      { name: "age", value: String(Math.round(45 + x * 4)), kind: "integer" },
-      { name: "income", value: (30000 + y * 3000).toFixed(0), kind: "numeric" },
-      { name: "housing", value: x > 0 ? "own" : "rent", kind: "categorical" },
+      { name: "age", value: String(Math.round(45 + x * 4)), kind: "integer", share: null },
+      { name: "income", value: (30000 + y * 3000).toFixed(0), kind: "numeric", share: null },
+      { name: "housing", value: x > 0 ? "own" : "rent", kind: "categorical", share: null },
     ];
     return this.modality === "table" ? { kind: "table", fields } : { kind: "vector", note: "The nearest real items stand for it.", fields };
   }
