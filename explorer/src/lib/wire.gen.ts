@@ -493,7 +493,7 @@ export interface Mixed {
   hasData: boolean;
   nearest: NeighbourInfo[];
   densityPercentile: number | null;
-  uncertainty: number;
+  uncertainty: number | null;
   uncertaintyPercentile: number | null;
 }
 
