@@ -108,7 +108,7 @@ def _probed(values: Floats) -> Floats:
     """(n,) -> (n, K) indicators of its values, or (n, 1) standardised."""
     distinct, codes = np.unique(values, return_inverse=True)
     if len(distinct) <= BINS:
-        return np.eye(len(distinct))[codes]
+        return np.asarray(np.eye(len(distinct))[codes], np.float64)
     return ((values - values.mean()) / values.std())[:, None]
 
 
