@@ -109,7 +109,7 @@ def _probed(values: Floats) -> Floats:
     distinct, codes = np.unique(values, return_inverse=True)
     if len(distinct) <= BINS:
         return np.asarray(np.eye(len(distinct))[codes], np.float64)
-    return ((values - values.mean()) / values.std())[:, None]
+    return np.asarray((values - values.mean()) / values.std(), np.float64)[:, None]
 
 
 def _explicit(gains: Floats) -> Measure:
