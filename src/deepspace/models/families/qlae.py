@@ -24,6 +24,7 @@ class QLAE(Networked):
 
     codes: values that each latent dimension has. quantisation: weight of (z - stop(e))^2, summed over dimensions, which
         draws the codes to what the encoder says, e. commitment: of (stop(z) - e)^2, which holds the encoder to them.
+        The paper's .001 to .01 stand beside a mean over pixels, these beside the sum.
     weight_decay: how much more than usual the networks' weights decay; the method leans on it.
     """
 
