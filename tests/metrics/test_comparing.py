@@ -49,6 +49,8 @@ def _own(space: Space, flat: np.ndarray) -> np.ndarray:
 def test_the_twins_errors_are_those_of_scikit_learn_at_every_number_of_dimensions(any_space: Space) -> None:
     if any_space.schema.form == "table":
         pytest.skip("tables are checked against a matrix made by hand, in tests/models/test_pca.py")
+    if any_space.schema.form == "counts":
+        pytest.skip("counts come back through an exponential and a total, which no linear reference has")
     curve = any_space.compare().curves[1]
     x = np.asarray(any_space.samples).reshape(len(any_space), -1).astype(np.float64)
     held = any_space.validation_index

@@ -46,7 +46,7 @@ def test_a_twin_may_be_told_a_column(iris: ds.Space) -> None:
     target = iris.schema.target.name
     twin = iris.twin(ds.ConditionalVAE(condition=target))
     assert len(twin.conditions) == 3
-    with pytest.raises(SpaceError, match="'sepal length .cm.' is among the columns that it learned from"):
+    with pytest.raises(SpaceError, match=r"'sepal length .cm.' is among the columns that it learned from"):
         iris.twin(ds.ConditionalVAE(condition="sepal length (cm)"))
 
 

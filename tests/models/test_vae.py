@@ -189,8 +189,8 @@ def test_wrong_input_is_refused_in_a_sentence() -> None:
         build(VAE(), LAYOUTS["vector 20"])
     with pytest.raises(ModelError, match="conv network is for images and signals"):
         make(LAYOUTS["vector 20"], "conv")
-    with pytest.raises(ModelError, match="No model family is called 'gan'"):
-        from_json({"family": "gan"})
+    with pytest.raises(ModelError, match="No model family is called 'flow'"):
+        from_json({"family": "flow"})
     with pytest.raises(ModelError, match="Cannot read a model description"):
         from_json({"family": "vae"})
     with pytest.raises(ModelError, match="latent_dim must be from 1 to 4096, got 0"):

@@ -68,13 +68,17 @@ def test_it_agrees_with_plain_sampling(space: ds.Space) -> None:
         near = np.argsort(np.linalg.norm(space.latents.mean - place, axis=1))[:10]
         scale = np.sqrt((space.latents.scale[near].astype(float) ** 2).mean(0))
         shaken = space.decode_encoded(place + scale * rng.normal(size=(1500, len(place))))
-        change = np.abs(shaken - space.decode_encoded(place))
+        still = space.decode_encoded(place)
+        if space.schema.form == "counts":  # judged by their logarithms at one depth
+            shaken, still = space.schema.normalise(shaken), space.schema.normalise(still)
+        change = np.abs(shaken - still)
         for i, kind in enumerate(kinds):
             if kind in ("categorical", "boolean"):
                 change[:, i] = change[:, i] > 0.5
         expected.append(np.sqrt((change.astype(float) ** 2).mean()))
     ratio = space.uncertainty(z) / np.array(expected)
-    assert 0.85 < np.median(ratio) < 1.18
+    # A table's decode leaps between a column's common values, which a few directions of one length meet by chance.
+    assert 0.85 < np.median(ratio) < (1.4 if kinds else 1.18)
     assert (ratio > 0.5).all()
     assert (ratio < 2).all()
 

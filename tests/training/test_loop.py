@@ -123,12 +123,13 @@ def test_warm_up_rises_and_early_stopping_waits_for_it() -> None:
 
         calls = 0
 
-        def terms(self, x: torch.Tensor, generator: torch.Generator | None = None) -> Terms:
-            terms = super().terms(x, generator)
-            if not self.training:
-                Worse.calls += 1
-                return Terms(terms.reconstruction - 1000.0 * Worse.calls, terms.kl)
-            return terms
+        def loss(self, x: torch.Tensor, weight: float = 1.0, generator: Any = None) -> tuple[torch.Tensor, Terms]:
+            loss, terms = super().loss(x, weight, generator)
+            if self.training:
+                return loss, terms
+            Worse.calls += 1
+            off = 1000.0 * Worse.calls
+            return loss + off, Terms(terms.reconstruction - off, terms.kl)
 
     model = small()
     model.__class__ = Worse
@@ -149,11 +150,12 @@ def test_it_goes_on_from_the_best_weights_where_it_stalls() -> None:
     class Worse(type(small())):  # type: ignore[misc]
         calls = 0
 
-        def terms(self, x: torch.Tensor, generator: torch.Generator | None = None) -> Terms:
+        def loss(self, x: torch.Tensor, weight: float = 1.0, generator: Any = None) -> tuple[torch.Tensor, Terms]:
             if self.training:
-                return super().terms(x, generator)
+                return super().loss(x, weight, generator)
             Worse.calls += 1
-            return Terms(torch.full((len(x),), -float(Worse.calls)), torch.zeros(len(x), 3))
+            worse = Terms(torch.full((len(x),), -float(Worse.calls)), torch.zeros(len(x), 3))
+            return torch.tensor(float(Worse.calls)), worse
 
     model, seen = small(), []
     model.__class__ = Worse

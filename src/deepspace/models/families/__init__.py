@@ -35,12 +35,12 @@ class Family(NamedTuple):
 REGISTRY: dict[str, Family] = {
     "vae": Family(VAE, VAEModel),
     "pca": Family(PCA, PCAModel),
-    "gan": Family(GAN, GANModel),
-    "tcvae": Family(TCVAE, TCVAEModel),
-    "qlae": Family(QLAE, QLAEModel),
     "ppca": Family(PPCA, PPCAModel),
     "ae": Family(AE, AEModel),
+    "tcvae": Family(TCVAE, TCVAEModel),
+    "qlae": Family(QLAE, QLAEModel),
     "conditional_vae": Family(ConditionalVAE, ConditionalVAEModel),
+    "gan": Family(GAN, GANModel),
 }
 
 _FOREIGN = {Attached.family: Family(Attached, AttachedModel)}

@@ -27,7 +27,7 @@ __all__ = ["ConditionalVAE", "ConditionalVAEModel"]
 
 @dataclass(frozen=True, kw_only=True)
 class ConditionalVAE(VAE):
-    """A VAE whose decoder is given the value of one column, p(x|z, c), so that z is what the rows have beside it.
+    """A VAE whose decoder is told one column, so that the latents need not hold it: p(x|z, c).
 
     condition: name of the column. It is not learned from, even where it is a column of the table.
     invariance: what it costs, in nats a row, if z tells the column entirely (``dependence`` of 1). At 0 the KL alone

@@ -20,7 +20,7 @@ _UNSEEN = 1e-4  # what a code that no row used counts as, so that its log probab
 
 @dataclass(frozen=True, kw_only=True)
 class QLAE(Networked):
-    """A latent-quantised autoencoder (Hsu 2023, arXiv:2305.18378): z_d takes one of a few learned values.
+    """A latent-quantised autoencoder (Hsu 2023, arXiv:2305.18378): each latent takes one of a few learned values.
 
     codes: values that each latent dimension has. quantisation: weight of (z - stop(e))^2, summed over dimensions, which
         draws the codes to what the encoder says, e. commitment: of (stop(z) - e)^2, which holds the encoder to them.

@@ -20,7 +20,9 @@ Estimator = Literal["stratified", "weighted"]
 
 @dataclass(frozen=True, kw_only=True)
 class TCVAE(Networked):
-    """A beta-TC-VAE (Chen 2018, arXiv:1802.04942): a VAE that is trained with
+    """A beta-TC-VAE (Chen 2018, arXiv:1802.04942): a VAE whose latents are pressed to be independent.
+
+    Trained with
 
     alpha I(z; n) + beta TC(z) + gamma sum_d KL(q(z_d) || p(z_d))  in the place of  KL(q(z|x) || p(z)).
 
