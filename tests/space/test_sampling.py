@@ -196,6 +196,10 @@ def test_the_command_writes_rows_and_their_figures(
     assert "200 rows with kind=short: out of" in said
     assert run("--overwrite", "--given", "kind")[0] != 0
     assert sorted(f.name for f in tmp_path.iterdir()) == ["new.parquet", "new.parquet.json"]
+    file.unlink()
+    code, _, said = run()
+    assert code != 0, "what is known of rows that are gone is not replaced unasked"
+    assert "new.parquet.json' is already there" in said
 
 
 def test_files_are_refused_before_anything_is_drawn_and_csv_has_the_same_cells(space: ds.Space, tmp_path: Path) -> None:

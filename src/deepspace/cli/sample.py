@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +40,7 @@ def sample(
     from deepspace.api import open as open_space
     from deepspace.cli.terminal import result, say
     from deepspace.space.sampling import draw_encoded
-    from deepspace.space.writing import check_output, write_rows
+    from deepspace.space.writing import check_output, write_record, write_rows
 
     conditions = _conditions(given or [])
     with open_space(space) as opened:
@@ -54,14 +53,13 @@ def sample(
         say(sentence)
     if figures is not None:
         say(str(figures))
-    beside = output.with_name(f"{output.name}.json")
     record = {
         "space": str(space), "rows": count, "seed": seed, "given": conditions, "draws": drawn.draws,
         "effective_draws": drawn.effective, "notes": said,
         "measures": figures.to_json() if figures is not None else [],
         "skipped": dict(figures.skipped) if figures is not None else {},
     }  # fmt: skip
-    beside.write_text(json.dumps(record, indent=1, default=str) + "\n")
+    write_record(record, output)
     result(output)
 
 

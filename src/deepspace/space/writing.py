@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from deepspace.errors import SpaceError
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["check_output", "write_rows"]
+__all__ = ["check_output", "record_path", "write_record", "write_rows"]
 
 TABLES = (".csv", ".parquet")
 
@@ -29,12 +31,31 @@ def check_output(space: BaseSpace, path: Path, *, overwrite: bool) -> None:
     if not table and ending != ".npz" and not (space.schema.form == "image" and not ending):
         more = ", or be a folder (no ending) for PNG files" if space.schema.form == "image" else ""
         raise SpaceError(f"cannot write {space.schema.form} rows to '{path.name}': its name must end in .npz{more}")
-    if path.exists() and not overwrite:
-        raise SpaceError(f"'{path}' is already there; pass --overwrite to replace it, or choose another name")
+    for there in (path, record_path(path)):
+        if there.exists() and not overwrite:
+            raise SpaceError(f"'{there}' is already there; pass --overwrite to replace it, or choose another name")
     if not path.parent.is_dir():
         raise SpaceError(f"cannot write '{path}': there is no folder '{path.parent}'")
     if path.is_dir() and (ending or any(f.suffix != ".png" for f in path.iterdir())):
         raise SpaceError(f"cannot replace '{path}': it is a folder that holds more than PNG files; choose another name")
+
+
+def record_path(path: Path) -> Path:
+    """Where what is known of the rows at ``path`` is kept: beside them, NAME.json."""
+    return path.with_name(f"{path.name}.json")
+
+
+def write_record(record: Mapping[str, Any], path: Path) -> Path:
+    """What is known of the rows at ``path``, as JSON beside them, whole or not at all. SpaceError if it cannot be."""
+    target = record_path(path)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        aside.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+        os.replace(aside, target)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise SpaceError(f"cannot write '{target}': {error.strerror or error}") from error
+    return target
 
 
 def write_rows(space: BaseSpace, encoded: npt.NDArray[np.float32], path: Path, *, overwrite: bool = False) -> Path:
