@@ -248,6 +248,7 @@ class Known:
         self.schema = SimpleNamespace(columns=tuple(columns), target=None)
         table = pa.table({**dict(zip(names, values, strict=True)), "length": np.random.default_rng(0).normal(size=n)})
         self.rows = SimpleNamespace(column=table.column)
+        self.cluster_column = None
         self.validation_index = np.arange(0, n, 2)
 
     def __len__(self) -> int:

@@ -50,6 +50,14 @@ def test_a_twin_may_be_told_a_column(iris: ds.Space) -> None:
         iris.twin(ds.ConditionalVAE(condition="sepal length (cm)"))
 
 
+def test_clusters_that_a_model_adds_are_no_other_rows(iris: ds.Space, tmp_path: Path) -> None:
+    training = ds.TrainConfig(epochs=2, threads=1)
+    data = load_iris(as_frame=True).frame
+    mixture = ds.fit(data, model=ds.VAE(prior="mixture"), path=tmp_path / "mixture.space", training=training)
+    assert mixture.cluster_column == "cluster"
+    assert ds.compare(iris, mixture).n == 15
+
+
 def test_measures_of_each_stand_in_one_table(iris: ds.Space) -> None:
     found = iris.side_by_side("pca", ds.VAE(beta=4.0))
     assert found.families == ("vae", "pca", "vae")

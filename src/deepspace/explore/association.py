@@ -170,7 +170,9 @@ def read_columns(space: BaseSpace, rows: npt.NDArray[np.int64]) -> list[Column]:
     usable = [
         column
         for column in space.schema.columns
-        if column.role in ("feature", "target", "metadata") and column.kind not in ("text", "mixed")
+        if column.role in ("feature", "target", "metadata")
+        and column.kind not in ("text", "mixed")
+        and column.name != space.cluster_column  # made from the latents: that they follow it is no news
     ]
     if not usable:
         return []

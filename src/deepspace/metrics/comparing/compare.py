@@ -72,11 +72,17 @@ def check_same_rows(a: BaseSpace, b: BaseSpace) -> None:
             f"cannot compare '{a.name}' with '{b.name}': they have {len(a):,} and {len(b):,} rows; "
             "fit both on the same data."
         )
-    if a.schema != b.schema or not _same_file(a, b):
+    if _read_as(a) != _read_as(b) or not _same_file(a, b):
         raise SpaceError(
             f"cannot compare '{a.name}' with '{b.name}': their rows are not the same, or were read differently; "
             "fit both on the same data with the same schema."
         )
+
+
+def _read_as(space: BaseSpace) -> dict[str, Any]:
+    """How the rows were read: the schema, without the clusters that a model adds to it."""
+    schema = space.schema.to_json()
+    return {**schema, "columns": [c for c in schema.get("columns", ()) if c["name"] != space.cluster_column]}
 
 
 def _same_file(a: BaseSpace, b: BaseSpace) -> bool:

@@ -91,14 +91,20 @@ class SideBySide(Tabular):
                 (next(m.name for m in row if m is not None), *cells, next(m.unit for m in row if m is not None))
             )
         titles = [f"{n} ({f})" if f not in n else n for n, f in zip(self.names, self.families, strict=True)]
-        skipped = dict.fromkeys(f"{k} ({why})" for measures in self.measures for k, why in measures.skipped.items())
+        everywhere = set.intersection(*(set(measures.skipped) for measures in self.measures))
+        skipped = [
+            f"{name} of '{space}' ({why})"
+            for space, measures in zip(self.names, self.measures, strict=True)
+            for name, why in measures.skipped.items()
+            if name not in everywhere
+        ]
         return "\n".join(
             [
                 *self.sentences,
                 "",
                 text_table(("measure", *titles, "unit"), lines),
                 "* best: its 95 % interval clears every other's",
-                *(f"not measured everywhere: {text}" for text in skipped),
+                *(f"not measured: {text}" for text in skipped),
             ]
         )
 

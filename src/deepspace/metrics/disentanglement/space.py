@@ -122,7 +122,8 @@ def active(latents: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 
 
 def _usable(space: BaseSpace) -> list[Column]:
-    return [c for c in space.schema.columns if c.role in _UNTRAINED and c.kind in _DISCRETE]
+    known = (c for c in space.schema.columns if c.name != space.cluster_column)  # that one comes from the latents
+    return [c for c in known if c.role in _UNTRAINED and c.kind in _DISCRETE]
 
 
 def _named(space: BaseSpace, name: str) -> Column:
@@ -130,6 +131,8 @@ def _named(space: BaseSpace, name: str) -> Column:
     if column is None:
         names = ", ".join(f"'{c.name}'" for c in _usable(space)) or "none"
         raise SpaceError(f"there is no column '{name}'; those that can be a factor are: {names}.")
+    if column.name == space.cluster_column:
+        raise SpaceError(f"column '{name}' cannot be a factor: it was made from the latents, so it proves nothing.")
     if column.role not in _UNTRAINED:
         raise SpaceError(f"column '{name}' cannot be a factor: the model was trained on it, so it proves nothing.")
     if column.kind not in _DISCRETE:
