@@ -5,7 +5,7 @@ Learned from the 60,000 training images, k = 10 given. The rows:
 k-means of pixels    what learning nothing reaches
 k-means of latents   10-means of a VAE's posterior means (10 latents, 784-512-256-10)
 mixture prior        the components of VAE(prior="mixture"), as deepspace.fit makes them
-communities          deepspace.explore.communities on the first VAE's posterior means; test images go with the majority
+communities          deepspace.graphs.partition on the first VAE's posterior means; test images go with the majority
                      of their 10 nearest training images in latent space
 of two VAEs          the same on the means of that VAE and of another side by side (50 latents, binarised images): what
                      one net lays wrong the other seldom lays wrong too
@@ -28,7 +28,7 @@ import torch
 from _harness import Table, arguments, digits
 from numpy.typing import NDArray
 
-from deepspace.explore.communities import partition, vote
+from deepspace.graphs import partition, vote
 from deepspace.metrics.clustering import agreement
 from deepspace.models import VAE, LatentModel, Layout, build, choose
 from deepspace.training import TrainConfig, train

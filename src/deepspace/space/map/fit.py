@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepspace.errors import SpaceError
+from deepspace.graphs import fuzzy_graph, nearest
 from deepspace.space.map.fitted import FittedMap, use_threads
-from deepspace.space.map.graph import fuzzy_graph, nearest
 from deepspace.space.map.layout import layout
 from deepspace.space.map.metric import decoder_metric
 from deepspace.space.map.networks import Perceptron, build_pair

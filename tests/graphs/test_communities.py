@@ -11,9 +11,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from deepspace.errors import SpaceError
 from deepspace.explore import communities
-from deepspace.explore.communities import _between, _merge, _modularity, _move, partition, vote
+from deepspace.graphs import fuzzy_graph, nearest
+from deepspace.graphs.communities import _between, _merge, _modularity, _move, partition, vote
 from deepspace.metrics.clustering import agreement
-from deepspace.space.map.graph import fuzzy_graph, nearest
 from tests.linear import LinearSpace
 
 
