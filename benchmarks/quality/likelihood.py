@@ -36,6 +36,7 @@ PLAIN: dict[str, Any] = {
 # name -> the model's own settings, and which share of --epochs it gets: a step of 50 samples costs as 25 of one.
 MODELS: dict[str, tuple[dict[str, Any], float]] = {
     "VAE 784-200-200-50": ({}, 1.0),
+    "VAE 784-500-500-50": ({"hidden": (500, 500)}, 0.5),
     "DReG k = 50, 784-200-200-50": ({"bound": "dreg", "samples": 50}, 0.1),
     "VampPrior K = 500, 784-300-300-50": ({"prior": "vamp", "components": 500, "hidden": (300, 300)}, 1.0),
     "VampPrior, DReG k = 8, conv": (
