@@ -56,6 +56,7 @@ def test_clusters_that_a_model_adds_are_no_other_rows(iris: ds.Space, tmp_path: 
     mixture = ds.fit(data, model=ds.VAE(prior="mixture"), path=tmp_path / "mixture.space", training=training)
     assert mixture.cluster_column == "cluster"
     assert ds.compare(iris, mixture).n == 15
+    assert mixture.compare().n == 15, "nor in its twin, which keeps them"
 
 
 def test_measures_of_each_stand_in_one_table(iris: ds.Space) -> None:

@@ -72,17 +72,18 @@ def check_same_rows(a: BaseSpace, b: BaseSpace) -> None:
             f"cannot compare '{a.name}' with '{b.name}': they have {len(a):,} and {len(b):,} rows; "
             "fit both on the same data."
         )
-    if _read_as(a) != _read_as(b) or not _same_file(a, b):
+    added = {a.cluster_column, b.cluster_column}  # a twin keeps the clusters of the space that it is made of
+    if _read_as(a, added) != _read_as(b, added) or not _same_file(a, b):
         raise SpaceError(
             f"cannot compare '{a.name}' with '{b.name}': their rows are not the same, or were read differently; "
             "fit both on the same data with the same schema."
         )
 
 
-def _read_as(space: BaseSpace) -> dict[str, Any]:
-    """How the rows were read: the schema, without the clusters that a model adds to it."""
+def _read_as(space: BaseSpace, added: set[str | None]) -> dict[str, Any]:
+    """How the rows were read: the schema, without the columns that models added to it."""
     schema = space.schema.to_json()
-    return {**schema, "columns": [c for c in schema.get("columns", ()) if c["name"] != space.cluster_column]}
+    return {**schema, "columns": [c for c in schema.get("columns", ()) if c["name"] not in added]}
 
 
 def _same_file(a: BaseSpace, b: BaseSpace) -> bool:
