@@ -102,6 +102,9 @@ def test_a_look_says_what_a_fit_would_see(bench: Bench) -> None:
     assert [(c.name, c.kind, c.role) for c in found.columns] == [(c.name, c.kind, c.role) for c in wine.schema.columns]
     assert found.notes == list(wine.notes)
     assert found.families[0].name == "vae"
+    assert "conditional_vae" not in [f.name for f in found.families], (
+        "it needs a setting that the page does not ask for"
+    )
     assert all(f.says.endswith(".") and "arXiv" not in f.says for f in found.families)
     assert found.head.names == wine.rows.column_names
     assert len(found.head.cells) == 20

@@ -32,6 +32,8 @@ class Config:
 
     family: ClassVar[str]
     modalities: ClassVar[tuple[str, ...]] = MODALITIES
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Settings that cannot be chosen from the data: the user must say them."""
 
     def __post_init__(self) -> None:
         if self.latent_dim is not None and not 1 <= self.latent_dim <= 4096:

@@ -40,6 +40,7 @@ class ConditionalVAE(VAE):
     values: tuple[str, ...] = ()
 
     family = "conditional_vae"
+    needs = ("condition",)
 
     def __post_init__(self) -> None:
         super().__post_init__()

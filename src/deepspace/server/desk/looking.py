@@ -64,7 +64,7 @@ def _families(modality: str) -> list[FamilyInfo]:
     return [
         FamilyInfo(name=name, title=family.config.__name__, says=family.config.summary())
         for name, family in REGISTRY.items()
-        if modality in family.config.modalities
+        if modality in family.config.modalities and not family.config.needs  # which the page does not ask for
     ]
 
 
