@@ -81,11 +81,15 @@ class Table:
     def _file(self) -> Path:
         return RESULTS / f"{self.name}{'.quick' if self.quick else ''}.jsonl"
 
-    def measure(self, row: str, run: Callable[[int], dict[str, Any]], *, settings: Any = None) -> None:
-        """Run ``run(seed)`` for every seed that has not been run with the same settings, and print the row."""
+    def measure(
+        self, row: str, run: Callable[[int], dict[str, Any]], *, settings: Any = None, seeds: list[int] | None = None
+    ) -> None:
+        """Run ``run(seed)`` for every seed that has not been run with the same settings, and print the row. ``seeds``
+        is for a peer whose one run takes longer than all of ours."""
         kept = [] if self.fresh else self._kept(row, settings)
         done = {entry["seed"]: entry["figures"] for entry in kept}
-        for seed in self.seeds:
+        seeds = self.seeds if seeds is None else seeds
+        for seed in seeds:
             if seed in done:
                 continue
             with clock() as cost:
@@ -103,7 +107,7 @@ class Table:
             RESULTS.mkdir(exist_ok=True)
             with self._file.open("a") as file:
                 file.write(json.dumps(entry, default=str) + "\n")
-        self.rows[row] = [done[seed] for seed in self.seeds]
+        self.rows[row] = [done[seed] for seed in seeds]
         print(f"{row}: " + ", ".join(f"{k} {text(v)}" for k, v in self.summary(row).items()), flush=True)
 
     def _kept(self, row: str, settings: Any) -> list[dict[str, Any]]:
@@ -125,7 +129,8 @@ class Table:
         print(f"\n| {self.name} | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
         for row in self.rows:
             found = self.summary(row)
-            print(f"| {row} | " + " | ".join(text(found[n]) if n in found else "-" for n in names) + " |")
+            few = "" if len(self.rows[row]) == len(self.seeds) else f", {len(self.rows[row])} seed(s)"
+            print(f"| {row}{few} | " + " | ".join(text(found[n]) if n in found else "-" for n in names) + " |")
         for row, figures in (published or {}).items():
             print(
                 f"| {row} (published) | "

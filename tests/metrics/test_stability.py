@@ -23,11 +23,13 @@ BOTH = np.ones(3, bool)
 class Seeded:
     """Duck-typed ``BaseSpace`` of given latents; a dimension of scale 1 around 0 carries no KL."""
 
+    cluster_column = None
+
     def __init__(self, z: np.ndarray, name: str = "a", held: np.ndarray | None = None, digest: str = "d") -> None:
         self.name = name
         dead = z.std(0) < 0.05
         self.latents = SimpleNamespace(mean=z.astype(np.float32), scale=np.where(dead, 1.0, 0.1) * np.ones_like(z))
-        self.schema = "same"
+        self.schema = SimpleNamespace(to_json=dict)
         self.manifest = {"files": {"samples.npy": digest}}
         self.validation_index = np.arange(0, len(z), 2) if held is None else held
 

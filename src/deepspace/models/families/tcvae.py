@@ -83,17 +83,24 @@ def _log_densities(
     # log q(z_id | x_jd) is a quadratic in z_id, so that all pairs of a dimension are one matrix product.
     precision = torch.exp(-log_variance)
     constant = -0.5 * (mean.square() * precision + log_variance + math.log(2 * math.pi))
-    powers = torch.stack([z.square(), z, torch.ones_like(z)], 2).transpose(0, 1)  # (D, B, 3)
-    factors = torch.stack([-0.5 * precision, mean * precision, constant], 2).transpose(0, 1)
-    each = powers @ factors.transpose(1, 2)  # (D, B, B)
+    powers = torch.stack([z.square(), z, torch.ones_like(z)], 2)  # (B, D, 3)
+    factors = torch.stack([-0.5 * precision, mean * precision, constant], 1)  # (B, 3, D)
     if estimator == "weighted" or batch == 1:
-        weight = z.new_full((batch, batch), -math.log(rows * batch))
+        other = itself = -math.log(rows * batch)
     else:
-        weight = z.new_full((batch, batch), math.log((rows - 1) / (rows * (batch - 1))))
-        weight.fill_diagonal_(-math.log(rows))
+        other, itself = math.log((rows - 1) / (rows * (batch - 1))), -math.log(rows)
+    together = z.new_zeros(batch, batch)
+    summed = []
+    for d in range(z.shape[1]):  # one dimension at a time, since (B, B) stays in the cache where (D, B, B) does not
+        each = powers[:, d] @ factors[:, :, d].T
+        together = together + each
+        # A dimension's density neither overflows nor, at the row's own mean, vanishes: no maximum need be taken out.
+        density = each.exp()
+        summed.append(math.exp(other) * density.sum(1) + (math.exp(itself) - math.exp(other)) * density.diagonal())
     own = -0.5 * ((z - mean).square() * precision + log_variance + math.log(2 * math.pi)).sum(1)
-    joint = torch.logsumexp(each.sum(0) + weight, 1)
-    marginal = torch.logsumexp(each + weight, 2).T
+    weights = torch.full_like(together, other).fill_diagonal_(itself)
+    joint = torch.logsumexp(together + weights, 1)
+    marginal = torch.stack(summed, 1).log()
     return own, joint, marginal
 
 
