@@ -11,6 +11,7 @@ import torch
 from deepspace.errors import ModelError
 from deepspace.models import VAE, LatentModel, Layout, build, choose, from_json
 from deepspace.models.families.vae import VAEModel
+from deepspace.models.networks.activation import Activation
 
 TABLE = Layout(
     "table",
@@ -55,10 +56,11 @@ def rows(layout: Layout, n: int = 24, seed: int = 0) -> np.ndarray:
 
 
 CASES = [
-    pytest.param(layout, network, likelihood, id=f"{name}-{network}-{likelihood}")
+    pytest.param(layout, network, likelihood, activation, id=f"{name}-{network}-{likelihood}-{activation}")
     for name, layout in LAYOUTS.items()
     for network in (("mlp", "conv") if layout.modality in ("image", "signal") else ("mlp",))
     for likelihood in (IMAGE_LIKELIHOODS if name in ("grey 8x8", "colour 33x17") else (None,))
+    for activation in ("relu", "glu")
 ]
 
 
@@ -73,9 +75,9 @@ def make(
     return model, tensor
 
 
-@pytest.mark.parametrize(("layout", "network", "likelihood"), CASES)
-def test_contract(layout: Layout, network: str, likelihood: str | None) -> None:
-    model, x = make(layout, network, likelihood)
+@pytest.mark.parametrize(("layout", "network", "likelihood", "activation"), CASES)
+def test_contract(layout: Layout, network: str, likelihood: str | None, activation: Activation) -> None:
+    model, x = make(layout, network, likelihood, activation=activation)
     loss, terms = model.loss(x)
     loss.backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not (p.grad != 0).any()]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, get_args
 
 from deepspace.errors import ModelError
 from deepspace.models.layout import MODALITIES
+from deepspace.models.networks.activation import ACTIVATIONS, Activation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,6 +90,8 @@ class Networked(Config):
     likelihood: a name from ``deepspace.models.likelihoods.REGISTRY``, for example "bernoulli".
     dropout: share of the last hidden features left out at random while training; it holds few rows from being learnt
         by heart.
+    activation: what follows each layer. "relu", the cheapest; "glu", gated linear units (Dauphin 2017,
+        arXiv:1612.08083), for twice the weights a better likelihood from long training.
     linear: whether a linear path that starts at principal components runs beside the networks (not for tables); few
         rows are learnt much better with it.
     """
@@ -97,6 +100,7 @@ class Networked(Config):
     network: Network = "auto"
     likelihood: str | None = None
     dropout: float | None = None
+    activation: Activation = "relu"
     linear: bool | None = None
 
     conv_beyond: ClassVar[int] = 1024
@@ -106,6 +110,8 @@ class Networked(Config):
         super().__post_init__()
         if self.network not in get_args(Network):
             self._refuse("network", f"must be one of {', '.join(get_args(Network))}")
+        if self.activation not in ACTIVATIONS:
+            self._refuse("activation", f"must be one of {', '.join(ACTIVATIONS)}")
         if self.hidden is not None:
             object.__setattr__(self, "hidden", tuple(int(h) for h in self.hidden))
             if any(h < 1 for h in self.hidden or ()):

@@ -38,7 +38,7 @@ class NetworkedModel(LatentModel):
         self.likelihood = likelihoods.make(config.likelihood, layout)
         outputs = self.likelihood.outputs
         self.encoder, self.decoder = networks.make(
-            config.network, layout, config.hidden, config.latent_dim, outputs, config.dropout or 0.0
+            config.network, layout, config.hidden, config.latent_dim, outputs, config.dropout or 0.0, config.activation
         )
         self.linear = networks.LinearPath(layout, self.latent_dim, outputs) if config.linear else None
         self.posterior = self._head(2 * self.latent_dim)

@@ -75,7 +75,7 @@ class ConditionalVAEModel(VAEModel):
         self.condition, self.conditions, self.invariance = config.condition, config.values, config.invariance
         _, self.decoder = networks.make(
             config.network, layout, config.hidden, self.latent_dim + len(config.values), self.likelihood.outputs,
-            config.dropout or 0.0,
+            config.dropout or 0.0, config.activation,
         )  # fmt: skip
         self._codes: Tensor | None = None
         self._mean: Tensor | None = None

@@ -16,14 +16,21 @@ __all__ = ["Decoder", "Encoder", "LinearPath", "make"]
 
 
 def make(
-    network: str, layout: Layout, hidden: Sequence[int], latent_dim: int, outputs: tuple[int, ...], dropout: float = 0.0
+    network: str,
+    layout: Layout,
+    hidden: Sequence[int],
+    latent_dim: int,
+    outputs: tuple[int, ...],
+    dropout: float = 0.0,
+    activation: str = "relu",
 ) -> tuple[Encoder, Decoder]:
     """Encoder and decoder bodies of the named network for rows of that layout. Raises ModelError if it does not fit."""
+    rest = dropout, activation
     if network == "conv":
         if layout.modality not in ("image", "signal"):
             raise ModelError(f"The conv network is for images and signals, got a {layout.modality}; use 'mlp'.")
-        return ConvEncoder(layout, hidden, dropout), ConvDecoder(latent_dim, hidden, outputs, dropout)
+        return ConvEncoder(layout, hidden, *rest), ConvDecoder(latent_dim, hidden, outputs, *rest)
     if network != "mlp":
         raise ModelError(f"No network is called {network!r}; there are mlp and conv.")
-    encoder = (TableEncoder if layout.modality == "table" else MLPEncoder)(layout, hidden, dropout)
-    return encoder, MLPDecoder(latent_dim, hidden, outputs, dropout)
+    encoder = (TableEncoder if layout.modality == "table" else MLPEncoder)(layout, hidden, *rest)
+    return encoder, MLPDecoder(latent_dim, hidden, outputs, *rest)

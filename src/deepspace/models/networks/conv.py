@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from deepspace.errors import ModelError
 from deepspace.models.layout import Layout
+from deepspace.models.networks.activation import GAIN, TIMES, bend
 from deepspace.models.networks.base import Decoder, Encoder, Standardise
 
 __all__ = ["ConvDecoder", "ConvEncoder"]
@@ -36,8 +37,8 @@ def _geometry(shape: tuple[int, ...], levels: int) -> tuple[_Pair, _Pair, _Pair,
     return kernel, stride, padding, bottom
 
 
-def _kaiming(layer: nn.Conv2d | nn.ConvTranspose2d, fan_in: float) -> None:
-    nn.init.normal_(layer.weight, std=(2 / fan_in) ** 0.5)
+def _start(layer: nn.Conv2d | nn.ConvTranspose2d, fan_in: float, gain: float) -> None:
+    nn.init.normal_(layer.weight, std=(gain / fan_in) ** 0.5)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
 
@@ -45,7 +46,7 @@ def _kaiming(layer: nn.Conv2d | nn.ConvTranspose2d, fan_in: float) -> None:
 class ConvEncoder(Encoder):
     """(B, *shape) -> (B, C h w): each level halves the plane, which is padded right and below until it divides."""
 
-    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0, activation: str = "relu") -> None:
         super().__init__()
         if not hidden:
             raise ModelError("The conv network needs at least one level in hidden, for example (32, 64).")
@@ -57,9 +58,9 @@ class ConvEncoder(Encoder):
         layers: list[nn.Module] = []
         channels = layout.shape[0]
         for out in hidden:
-            conv = nn.Conv2d(channels, out, kernel, stride, padding)
-            _kaiming(conv, channels * prod(kernel))
-            layers += [conv, nn.ReLU(inplace=True)]
+            conv = nn.Conv2d(channels, out * TIMES[activation], kernel, stride, padding)
+            _start(conv, channels * prod(kernel), GAIN[activation])
+            layers += [conv, bend(activation)]
             channels = out
         self.layers = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
         self.width = channels * prod(bottom)
@@ -77,22 +78,29 @@ class ConvEncoder(Encoder):
 class ConvDecoder(Decoder):
     """(B, D) -> (B, *outputs): each level doubles the plane; what padding added is cut off."""
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        hidden: Sequence[int],
+        outputs: tuple[int, ...],
+        dropout: float = 0.0,
+        activation: str = "relu",
+    ) -> None:
         super().__init__()
         self.outputs = outputs
         kernel, stride, padding, bottom = _geometry(outputs, len(hidden))
-        self.bottom = (hidden[-1], *bottom)
+        self.bottom = (hidden[-1] * TIMES[activation], *bottom)
         self.first = nn.Linear(latent_dim, prod(self.bottom))
-        layers: list[nn.Module] = [nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [bend(activation)]
         channels = hidden[-1]
         for out in reversed(hidden[:-1]):
-            up = nn.ConvTranspose2d(channels, out, kernel, stride, padding)
-            _kaiming(up, channels * prod(kernel) / prod(stride))
-            layers += [up, nn.ReLU(inplace=True)]
+            up = nn.ConvTranspose2d(channels, out * TIMES[activation], kernel, stride, padding)
+            _start(up, channels * prod(kernel) / prod(stride), GAIN[activation])
+            layers += [up, bend(activation)]
             channels = out
         self.layers = nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
         self.output = nn.ConvTranspose2d(channels, outputs[0], kernel, stride, padding)
-        _kaiming(self.output, 2 * channels * prod(kernel) / prod(stride))
+        _start(self.output, channels * prod(kernel) / prod(stride), 1.0)
 
     def forward(self, z: Tensor) -> Tensor:
         h = self.first(z).reshape(-1, *self.bottom).contiguous(memory_format=torch.channels_last)

@@ -10,29 +10,30 @@ import torch
 from torch import Tensor, nn
 
 from deepspace.models.layout import Layout
+from deepspace.models.networks.activation import GAIN, TIMES, bend
 from deepspace.models.networks.base import Decoder, Encoder, Standardise
 
 __all__ = ["MLPDecoder", "MLPEncoder", "stack"]
 
 
-def stack(widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Linear layers of these widths with a ReLU after each: the cheapest activation. Dropout ends them."""
+def stack(widths: Sequence[int], dropout: float = 0.0, activation: str = "relu") -> nn.Sequential:
+    """Linear layers of these widths with an activation after each. Dropout ends them."""
     layers: list[nn.Module] = []
     for a, b in pairwise(widths):
-        linear = nn.Linear(a, b)
-        nn.init.kaiming_normal_(linear.weight, nonlinearity="relu")
+        linear = nn.Linear(a, b * TIMES[activation])
+        nn.init.normal_(linear.weight, std=(GAIN[activation] / a) ** 0.5)
         nn.init.zeros_(linear.bias)
-        layers += [linear, nn.ReLU(inplace=True)]
+        layers += [linear, bend(activation)]
     return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
 
 
 class MLPEncoder(Encoder):
     """(B, *shape) -> (B, hidden[-1])."""
 
-    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0, activation: str = "relu") -> None:
         super().__init__()
         self.standardise = Standardise(layout)
-        self.layers = stack([layout.size, *hidden], dropout)
+        self.layers = stack([layout.size, *hidden], dropout, activation)
         self.width = hidden[-1] if hidden else layout.size
 
     def forward(self, x: Tensor) -> Tensor:
@@ -46,11 +47,18 @@ class MLPEncoder(Encoder):
 class MLPDecoder(Decoder):
     """(B, D) -> (B, *outputs), through the hidden widths in reverse."""
 
-    def __init__(self, latent_dim: int, hidden: Sequence[int], outputs: tuple[int, ...], dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        hidden: Sequence[int],
+        outputs: tuple[int, ...],
+        dropout: float = 0.0,
+        activation: str = "relu",
+    ) -> None:
         super().__init__()
         self.outputs = outputs
         widths = [latent_dim, *reversed(hidden)]
-        self.layers = stack(widths, dropout)
+        self.layers = stack(widths, dropout, activation)
         self.output = nn.Linear(widths[-1], prod(outputs))
 
     def forward(self, z: Tensor) -> Tensor:

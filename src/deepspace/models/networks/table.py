@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepspace.models.layout import Layout
+from deepspace.models.networks.activation import TIMES, bend
 from deepspace.models.networks.base import Encoder
 from deepspace.models.networks.mlp import stack
 
@@ -27,7 +28,7 @@ class TableEncoder(Encoder):
     an embedding that all such columns share. Missing is a category of its own. No loop over columns.
     """
 
-    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0) -> None:
+    def __init__(self, layout: Layout, hidden: Sequence[int], dropout: float = 0.0, activation: str = "relu") -> None:
         super().__init__()
         sizes = layout.cardinalities
         scalar = layout.columns("number", "ordinal")
@@ -37,13 +38,15 @@ class TableEncoder(Encoder):
         self._buffer("scalar", torch.tensor(scalar, dtype=torch.long))
         self._buffer("middle", torch.tensor([h if sizes[i] else 0.0 for h, i in zip(half, scalar, strict=True)]))
         self._buffer("spread", torch.tensor([1 / h if sizes[i] else 1.0 for h, i in zip(half, scalar, strict=True)]))
-        first = hidden[0] if hidden else 2 * layout.size
+        width = hidden[0] if hidden else 2 * layout.size
+        first = width * TIMES[activation]
         self.numbers = nn.Linear(2 * len(scalar), first) if scalar else None
         self.narrow = self._codes("narrow", narrow, sizes, first)
         self.wide = self._codes("wide", wide, sizes, _EMBEDDING)
         self.mix = nn.Linear(len(wide) * _EMBEDDING, first, bias=False) if wide else None
-        self.layers = stack([first, *hidden[1:]], dropout)
-        self.width = hidden[-1] if hidden else first
+        self.bend = bend(activation)
+        self.layers = stack([width, *hidden[1:]], dropout, activation)
+        self.width = hidden[-1] if hidden else width
 
     scalar: Tensor
     middle: Tensor
@@ -78,6 +81,6 @@ class TableEncoder(Encoder):
             parts.append(F.embedding_bag(self._rows("narrow", x), self.narrow.weight, mode="sum"))
         if self.wide is not None and self.mix is not None:
             parts.append(self.mix(self.wide(self._rows("wide", x)).flatten(1)))
-        h = torch.relu(reduce(torch.add, parts))
+        h = self.bend(reduce(torch.add, parts))
         out: Tensor = self.layers(h)
         return out
