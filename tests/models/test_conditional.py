@@ -67,6 +67,24 @@ def test_a_place_decodes_under_each_condition(told: ds.Space) -> None:
         told.decode(z, condition="d")
 
 
+def test_rows_are_rebuilt_under_their_own_condition_wherever_they_are_shown(told: ds.Space) -> None:
+    names = [f"x{i}" for i in range(6)]
+    rows = told.validation_index[:40]
+    own = told.decode(told.latents.mean[rows], condition=told.condition_codes[rows])[names].to_numpy()
+    fresh = batches().iloc[rows]  # new to the space: the frame itself says what they are
+    np.testing.assert_allclose(told.reconstruct(fresh)[names].to_numpy(), own, atol=1e-4)
+    told_b = told.reconstruct(fresh.drop(columns="batch"))[names].to_numpy()
+    assert np.abs(told_b - own).mean() > 0.5
+    with pytest.raises(ModelError, match="Row 0 has 'd' for the condition 'batch'"):
+        told.reconstruct(fresh.assign(batch="d"))
+
+    # A space beside itself: if either were decoded at the commonest batch, the errors would differ from the figures.
+    found = told.compare(told)
+    error = float(np.mean(told.figures["reconstruction_error"][told.validation_index]))
+    whole = next(g for g in found.errors if g.part == "all")
+    assert whole.a == pytest.approx(error, rel=1e-3)
+
+
 def test_it_opens_again_with_its_conditions(told: ds.Space, tmp_path: Path) -> None:
     saved = told.save(tmp_path / "copy.space")
     assert saved.conditions == told.conditions

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.space.figures import own_condition
+
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
@@ -42,8 +44,7 @@ class HeldOut:
     def reconstruction(self) -> npt.NDArray[np.float32]:
         """(n, *shape): decode(posterior mean) of the held-out rows, in encoded units."""
         z = np.asarray(self.space.latents.mean[self.rows])
-        own = {} if self.codes is None else {"condition": self.codes}
-        return np.asarray(self.space.decode_encoded(z, **own), np.float32)
+        return np.asarray(self.space.decode_encoded(z, **own_condition(self.space, self.rows)), np.float32)
 
     @cached_property
     def codes(self) -> npt.NDArray[np.int64] | None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.report.pictures import image_sheet, sparkline
+from deepspace.space.figures import own_condition
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -42,7 +43,8 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
     rows = pool[np.linspace(0, len(pool) - 1, min(count, len(pool))).round().astype(np.int64)]
     encoded = np.asarray(space.samples[rows])
     real = space.schema.decode(encoded.astype(np.float32))
-    made = space.decode(np.asarray(space.latents.mean[rows]))
+    own = own_condition(space, rows)
+    made = space.decode(np.asarray(space.latents.mean[rows]), **own)
     chosen = tuple(int(row) for row in rows)
     match space.schema.form:
         case "image":
@@ -55,7 +57,7 @@ def reconstructions(space: BaseSpace, count: int = ROWS) -> Examples:
             ]
             return Examples(chosen, drawings=tuple(drawn))
         case "table":
-            rebuilt = space.decode_encoded(np.asarray(space.latents.mean[rows]))
+            rebuilt = space.decode_encoded(np.asarray(space.latents.mean[rows]), **own)
             differs = np.abs(np.nan_to_num(encoded - rebuilt)) > FAR
             return Examples(chosen, **_record_table(_columns(real), _columns(made), np.isnan(encoded), differs, chosen))
         case _:

@@ -14,6 +14,7 @@ from deepspace.metrics import compare, record, sides, twin
 from deepspace.metrics.comparing import Comparison, Curve, Gap, find_twin
 from deepspace.server import wire
 from deepspace.server.items import Items
+from deepspace.space.figures import own_condition
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -126,8 +127,8 @@ class Comparisons:
         other = self._second()
         spaces = (self.space, other)
         found = sides(self.space, other, index)
-        z = [np.asarray(space.latents.mean[index : index + 1], np.float32) for space in spaces]
-        decoded = [np.asarray(s.decode_encoded(at)) for s, at in zip(spaces, z, strict=True)]
+        row = slice(index, index + 1)
+        decoded = [np.asarray(s.decode_encoded(s.latents.mean[row], **own_condition(s, row))) for s in spaces]
         rebuilt = [self.items.inline(one, [index])[0] for one in decoded]
         errors = [float(np.asarray(s.figures["reconstruction_error"])[index]) for s in spaces]
         return wire.ComparedItem(

@@ -36,6 +36,7 @@ from deepspace.server.wire import (
     VectorContent,
     VectorShape,
 )
+from deepspace.space.figures import own_condition
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -240,9 +241,8 @@ class Items:
 
     def _rebuilt(self, index: int) -> npt.NDArray[Any]:
         """(1, *shape): a row's reconstruction, under its own condition; counts at the row's own total."""
-        codes = getattr(self.space, "condition_codes", None)
-        own = {} if codes is None else {"condition": codes[index : index + 1]}
-        made = np.asarray(self.space.decode_encoded(self.space.latents.mean[index : index + 1], **own))
+        row = slice(index, index + 1)
+        made = np.asarray(self.space.decode_encoded(self.space.latents.mean[row], **own_condition(self.space, row)))
         if self.genes:
             made = made * (self.space.samples[index].sum() / max(float(made.sum()), 1e-6))
         return made

@@ -284,8 +284,19 @@ class BaseSpace:
         return np.full(count, self.conditions.index(str(condition)), np.int64)
 
     def reconstruct(self, x: Any, *, condition: Any = None) -> Any:
-        """Encode, then decode the posterior mean: M rows in the user's own units. ``condition`` as for ``decode``."""
-        return self.decode(self.encode(x), condition=condition)
+        """Encode, then decode the posterior mean: M rows in the user's own units. ``condition`` as for ``decode``; a
+        frame that has the condition's column is rebuilt under each row's own."""
+        return self.decode(self.encode(x), condition=self._told(x) if condition is None else condition)
+
+    def _told(self, x: Any) -> npt.NDArray[np.int64] | None:
+        """(M,): the conditions that a frame of rows says; None where it says none."""
+        from deepspace.data.frames import flavour_of, from_frame
+        from deepspace.models.conditions import codes_of
+
+        if self.model.condition is None or flavour_of(x) is None:
+            return None
+        table = from_frame(x)[0]
+        return codes_of(self.model, table) if self.model.condition in table.column_names else None
 
     def sample(
         self, n: int, seed: int = 0, *, noise: bool | None = None, given: Mapping[str, Any] | None = None

@@ -13,8 +13,9 @@ from deepspace.data.schema import Schema
 
 if TYPE_CHECKING:
     from deepspace.models.base import LatentModel
+    from deepspace.space.base import BaseSpace
 
-__all__ = ["FIGURES", "Encoded", "batch_rows", "describe", "encode_rows", "reconstruction_error"]
+__all__ = ["FIGURES", "Encoded", "batch_rows", "describe", "encode_rows", "own_condition", "reconstruction_error"]
 
 FIGURES: Final = ("reconstruction_error", "log_density", "elbo", "posterior_scale")
 """The columns of ``figures.npy``, in order."""
@@ -54,6 +55,13 @@ def describe(schema: Schema, lacks: frozenset[str] = frozenset()) -> dict[str, s
 def batch_rows(shape: tuple[int, ...]) -> int:
     """Rows to a batch: about 2M numbers, at most 1024 rows. Fixed by the shape, so that sums come out the same."""
     return int(max(16, min(1024, (1 << 21) // max(1, int(np.prod(shape))))))
+
+
+def own_condition(space: BaseSpace, rows: Any) -> dict[str, npt.NDArray[np.int64]]:
+    """What ``decode`` and ``decode_encoded`` must be told besides the latents of the space's own rows (n,): each one's
+    condition, where the model has one."""
+    codes = getattr(space, "condition_codes", None)
+    return {} if codes is None else {"condition": codes[rows]}
 
 
 def encode_rows(

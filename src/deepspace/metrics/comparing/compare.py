@@ -13,7 +13,7 @@ from deepspace.metrics.comparing.neighbours import kept
 from deepspace.metrics.comparing.rebuilt import by_class, by_part, curve, gap, rows_for_curves
 from deepspace.metrics.comparing.result import Comparison, Gap
 from deepspace.metrics.heldout import MOST_HELD_OUT, held_out, spread
-from deepspace.space.figures import describe
+from deepspace.space.figures import describe, own_condition
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -106,7 +106,8 @@ def _rows(a: BaseSpace, b: BaseSpace) -> tuple[npt.NDArray[np.int64], npt.NDArra
 def _errors(a: BaseSpace, b: BaseSpace, rows: npt.NDArray[np.int64]) -> tuple[Gap, ...]:
     x = np.asarray(a.samples[rows])
     in_a, in_b = (
-        by_part(s, x, np.asarray(s.decode_encoded(np.asarray(s.latents.mean[rows])), np.float32)) for s in (a, b)
+        by_part(s, x, np.asarray(s.decode_encoded(s.latents.mean[rows], **own_condition(s, rows)), np.float32))
+        for s in (a, b)
     )
     gaps = [gap(part, about, in_a[part, about], in_b[part, about]) for part, about in in_a]
     classes = by_class(_labels_of(a, rows), in_a["all", ""], in_b["all", ""])

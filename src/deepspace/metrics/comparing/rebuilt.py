@@ -10,7 +10,7 @@ import numpy.typing as npt
 from deepspace.metrics.comparing.result import Curve, Gap, Part
 from deepspace.metrics.heldout import spread
 from deepspace.results import mean_interval
-from deepspace.space.figures import reconstruction_error
+from deepspace.space.figures import own_condition, reconstruction_error
 from deepspace.space.moments import latent_moments
 
 if TYPE_CHECKING:
@@ -102,11 +102,12 @@ def curve(space: BaseSpace, rows: npt.NDArray[np.int64], training: npt.NDArray[n
     moments = latent_moments(np.asarray(space.latents.mean[training]), np.asarray(space.latents.scale[training]))
     order = np.argsort(-moments.kl, kind="stable")
     x, z = np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows], np.float32)
+    own = own_condition(space, rows)
     error, low, high = np.empty((3, len(dims)))
     for i, count in enumerate(dims):
         shown = np.repeat(moments.mean[None].astype(np.float32), len(z), 0)
         shown[:, order[:count]] = z[:, order[:count]]
-        each = reconstruction_error(space.schema, x, space.decode_encoded(shown)).astype(np.float64)
+        each = reconstruction_error(space.schema, x, space.decode_encoded(shown, **own)).astype(np.float64)
         error[i] = each.mean()
         low[i], high[i] = mean_interval(error[i], float(each.std(ddof=1)) if len(each) > 1 else 0.0, len(each))
         if tell is not None:
