@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -145,11 +146,15 @@ class Space(BaseSpace):
 
         return twin(self, model, measure=record, on_progress=on_progress)
 
-    def side_by_side(self, *others: Space | str | Config) -> SideBySide:
-        """Every measure of this space beside those of others of the same rows: spaces, or models to make twins of."""
-        from deepspace.metrics import side_by_side
+    def side_by_side(
+        self, *others: Space | str | Config, on_measure: Callable[[str], None] | None = None
+    ) -> SideBySide:
+        """Every measure of this space beside those of others of the same rows: spaces, or models to make twins of.
+        ``on_measure`` hears what is being measured."""
+        from deepspace.metrics import measure, side_by_side
 
-        return side_by_side(self, *(o if isinstance(o, BaseSpace) else self.twin(o) for o in others))
+        spaces = (o if isinstance(o, BaseSpace) else self.twin(o) for o in others)
+        return side_by_side(self, *spaces, measure=partial(measure, tell=on_measure))
 
     def compare(self, other: Space | None = None, *, k: int = 10) -> Comparison:
         """This space beside another one of the same rows, or beside its own principal components."""

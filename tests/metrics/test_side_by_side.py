@@ -60,7 +60,11 @@ def test_clusters_that_a_model_adds_are_no_other_rows(iris: ds.Space, tmp_path: 
 
 
 def test_measures_of_each_stand_in_one_table(iris: ds.Space) -> None:
-    found = iris.side_by_side("pca", ds.VAE(beta=4.0))
+    heard: list[str] = []
+    found = iris.side_by_side("pca", ds.VAE(beta=4.0), on_measure=heard.append)
+    count = len(heard) // 3
+    assert heard[0] == f"elbo of 'iris' (1 of {count})"
+    assert heard[-1].endswith(f" of 'iris.vae' ({count} of {count})")
     assert found.families == ("vae", "pca", "vae")
     own = iris.measure()
     assert found.measures[0]["reconstruction_error"].value == own["reconstruction_error"].value

@@ -176,6 +176,8 @@ def test_tables_and_vectors_in_the_units_of_the_user(as_frame: bool, recwarn: py
 def test_latents_alone_answer_all_that_needs_no_decoder(tmp_path: Path) -> None:
     z = PCA(6).fit_transform(PIXELS)
     space = ds.attach(latents=z, data=(BYTES, DIGITS), held_out=range(200, 240), path=tmp_path / "z.space")
+    with pytest.raises(SpaceError, match="cannot make the twin of 'z': its held-out rows were named by hand"):
+        space.twin()
     np.testing.assert_allclose(space.latents.mean, z, atol=1e-4)
     assert set(space.figures) == {"log_density"}
     assert space.lacks == {"encoder", "decoder", "posterior", "prior", "likelihood"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deepspace.cli import options as o
+from deepspace.cli.terminal import busy
 
 if TYPE_CHECKING:
     from deepspace.api import Space
@@ -46,7 +47,9 @@ def compare(
         first = stack.enter_context(open_space(space))
         given = [stack.enter_context(open_space(path)) for path in others or ()]
         if models or len(given) > 1:
-            table = first.side_by_side(*given, *(stack.enter_context(_twin(first, name)) for name in models or ()))
+            twins = [stack.enter_context(_twin(first, name)) for name in models or ()]
+            with busy("measuring") as tell:
+                table = first.side_by_side(*given, *twins, on_measure=tell)
             typer.echo(json.dumps(table.to_arrow().to_pylist(), indent=1) if as_json else str(table))
             return
         found = first.compare(given[0] if given else stack.enter_context(_twin(first, "pca")))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepspace.cli import options as o
+from deepspace.cli.terminal import busy
 
 __all__ = ["measure"]
 
@@ -37,7 +38,8 @@ def measure(
     with ExitStack() as stack:
         opened, *others = (stack.enter_context(open_space(folder)) for folder in (space, *(beside or ())))
         over_seeds = stability([opened, *others]) if others else None
-        found = measured(opened)
+        with busy("measuring") as tell:
+            found = measured(opened, tell=tell)
         sentences = health(opened, found)
     if as_json:
         import json

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from deepspace.data.schema import Column, Schema
 
-__all__ = ["console", "print_schema", "result", "say", "say_all"]
+__all__ = ["busy", "console", "print_schema", "result", "say", "say_all"]
 
 _PLAIN_WIDTH = 120
 _SHOWN_CATEGORIES = 4
@@ -31,6 +32,18 @@ def console(*, stderr: bool = True) -> Console:
 def say(sentence: str) -> None:
     """One line on stderr."""
     typer.echo(sentence, err=True)
+
+
+@contextmanager
+def busy(verb: str) -> Iterator[Callable[[str], None]]:
+    """On a terminal, one line that says what is being done right now, and goes when it is done."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.markup import escape
+
+    with console().status(verb) as line:
+        yield lambda what: line.update(escape(f"{verb} {what}"))
 
 
 def say_all(sentences: Iterable[str]) -> None:

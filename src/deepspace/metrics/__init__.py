@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import ModelError, SpaceError
@@ -92,10 +92,13 @@ registry.register("shepard", shepard)
 registry.register("linear_probe", linear_probe, slow=True)
 
 
-def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
+def measure(
+    space: BaseSpace, names: Sequence[str] | None = None, *, tell: Callable[[str], None] | None = None
+) -> Measures:
     """Take every registered metric, or the named ones, on the rows held out of training.
 
-    A metric that cannot be taken is listed in ``skipped`` with the reason. Raises SpaceError for an unknown name.
+    A metric that cannot be taken is listed in ``skipped`` with the reason. ``tell`` hears which metric is next, since
+    some take a minute. Raises SpaceError for an unknown name.
     """
     chosen = list(registry.metrics) if names is None else list(names)
     unknown = [name for name in chosen if name not in registry.metrics]
@@ -104,7 +107,9 @@ def measure(space: BaseSpace, names: Sequence[str] | None = None) -> Measures:
     held = held_out(space)
     taken: list[Measure] = []
     skipped: dict[str, str] = {}
-    for name in chosen:
+    for i, name in enumerate(chosen, 1):
+        if tell is not None:
+            tell(f"{name} of '{space.name}' ({i} of {len(chosen)})")
         try:
             taken.extend(registry.metrics[name](space, held))
         except (ModelError, SpaceError) as error:  # the model's: it was attached without what the metric needs
