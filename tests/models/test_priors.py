@@ -166,6 +166,19 @@ def test_one_sample_of_iwae_is_the_elbo_and_more_are_higher() -> None:
     assert values[1] < values[5] < values[50]
 
 
+@pytest.mark.parametrize("bound", ["iwae", "dreg"])
+def test_until_the_kl_has_warmed_up_one_sample_is_as_good_as_many(bound: str) -> None:
+    plain, x = make("vector 20")
+    many, _ = make("vector 20", bound=bound, samples=50)
+    for model in (plain, many):
+        model.eval()  # without dropout, which is random too
+    for weight in (0.0, 0.4, 0.99):
+        losses = [m.loss(x, weight, torch.Generator().manual_seed(3))[0] for m in (plain, many)]
+        torch.testing.assert_close(*losses)
+    losses = [m.loss(x, 1.0, torch.Generator().manual_seed(3))[0] for m in (plain, many)]
+    assert losses[1] < losses[0] - 0.1
+
+
 @pytest.mark.parametrize("prior", ["standard", "mixture", "vamp"])
 def test_dreg_has_the_gradient_of_iwae_in_expectation(prior: str) -> None:
     """Both by many draws, in the encoder, the decoder and the prior; the encoder's from DReG with less noise."""

@@ -32,7 +32,8 @@ class VAE(Networked):
     components: of a prior that is a mixture; the number of clusters. None: 500 for "vamp", 10 for "mixture".
     bound: what is maximised. "elbo"; "iwae", the importance-weighted bound of several samples (Burda 2016,
         arXiv:1509.00519), which is tighter; "dreg", the same with the doubly reparameterised gradient (Tucker 2019,
-        arXiv:1810.04152), whose encoder learns better from many samples.
+        arXiv:1810.04152), whose encoder learns better from many samples. Either begins where the KL has warmed up;
+        until then the ELBO of one sample is maximised, so that a long ``TrainConfig.warmup`` makes them cheap.
     samples: z drawn of each row at each step. None: 1 for "elbo", where they are averaged, else 16.
     free_bits: nats that each latent dimension may use at no cost, on average over a batch (Kingma 2016,
         arXiv:1606.04934); keeps dimensions from dying, and only for "elbo".
@@ -132,9 +133,10 @@ class VAEModel(NetworkedModel):
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         config, x = self.config, self.observe(x, generator)
         mean, log_variance = self._posterior(x)
-        if config.bound != "elbo":
-            return self._weighted(x, mean, log_variance, weight, generator)
-        k = config.draws
+        # While the KL warms up there is no bound to tighten, and a draw is as good as fifty.
+        if config.bound != "elbo" and weight >= 1:
+            return self._weighted(x, mean, log_variance, generator)
+        k = config.draws if config.bound == "elbo" else 1
         z = _draw(mean, log_variance, k, generator)
         again = mean.repeat(k, 1), log_variance.repeat(k, 1)
         # Dimension by dimension costs a mixture K D numbers a row, and training asks for the sum.
@@ -145,9 +147,9 @@ class VAEModel(NetworkedModel):
         return (weight * self.beta) * paid - reconstruction.mean(), Terms(reconstruction, kl)
 
     def _weighted(
-        self, x: Tensor, mean: Tensor, log_variance: Tensor, weight: float, generator: torch.Generator | None
+        self, x: Tensor, mean: Tensor, log_variance: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Terms]:
-        """Minus the importance-weighted bound. weight: of log p(z) - log q(z|x) while the KL warms up.
+        """Minus the importance-weighted bound.
 
         DReG: with v_i the normalised weights, the decoder and the prior learn from sum v_i grad log w_i, the encoder
         from sum v_i^2 (d log w_i / d z_i) (d z_i / d encoder): q's own parameters are held in log q, and what comes
@@ -161,8 +163,7 @@ class VAEModel(NetworkedModel):
         log_likelihood = torch.cat(
             [self.log_likelihood(_repeat(x, len(part) // len(x)), part) for part in torch.split(z, _parts(len(x), k))]
         )
-        beta = weight * self.beta
-        log_w = (log_likelihood + beta * (density.log_prob(z) - log_q)).reshape(k, -1)  # (k, B)
+        log_w = (log_likelihood + self.beta * (density.log_prob(z) - log_q)).reshape(k, -1)  # (k, B)
         bound = (torch.logsumexp(log_w, 0) - math.log(k)).mean()
         loss = -bound
         if path:
