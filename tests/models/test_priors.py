@@ -170,6 +170,7 @@ def test_one_sample_of_iwae_is_the_elbo_and_more_are_higher() -> None:
 def test_until_the_kl_has_warmed_up_one_sample_is_as_good_as_many(bound: str) -> None:
     plain, x = make("vector 20")
     many, _ = make("vector 20", bound=bound, samples=50)
+    many.load_state_dict(plain.state_dict())
     for model in (plain, many):
         model.eval()  # without dropout, which is random too
     for weight in (0.0, 0.4, 0.99):
