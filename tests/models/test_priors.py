@@ -176,8 +176,9 @@ def test_until_the_kl_has_warmed_up_one_sample_is_as_good_as_many(bound: str) ->
     for weight in (0.0, 0.4, 0.99):
         losses = [m.loss(x, weight, torch.Generator().manual_seed(3))[0] for m in (plain, many)]
         torch.testing.assert_close(*losses)
-    losses = [m.loss(x, 1.0, torch.Generator().manual_seed(3))[0] for m in (plain, many)]
-    assert losses[1] < losses[0] - 0.1
+    with torch.no_grad():
+        warm = [[m.loss(x, 1.0, torch.Generator().manual_seed(i))[0] for i in range(40)] for m in (plain, many)]
+    assert torch.stack(warm[1]).mean() < torch.stack(warm[0]).mean() - 0.02
 
 
 @pytest.mark.parametrize("prior", ["standard", "mixture", "vamp"])
