@@ -8,6 +8,7 @@ figures are of the rows held out of training. Orientation counts, though a squar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def run(
     layout = Layout("image", x.shape[1:])
     model = build(config_of(row, layout, x, plan["hidden"]), layout, seed=seed)
     if row != "QLAE":
-        model.decay = 0.0  # as the papers have it; QLAE alone leans on decay
+        model.recipe = replace(model.recipe, decay=0.0)  # as the papers have it; QLAE alone leans on decay
     steps = {name: plan[name] for name in ("epochs", "batch_size", "learning_rate")}
     history = train(model, x, TrainConfig(seed=seed, warmup=0.0, device=device, **steps))
     held = history.validation_index

@@ -137,7 +137,7 @@ def test_every_place_between_codes_decodes_to_something_in_between(
 
 
 def test_decay_is_what_was_asked_for() -> None:
-    assert made(weight_decay=7.0)[0].decay == 7.0
+    assert made(weight_decay=7.0)[0].recipe.decay == 7.0
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from deepspace.errors import ModelError
 
-__all__ = ["Blocks", "ClosedForm", "LatentModel", "Posterior", "Terms"]
+__all__ = ["Blocks", "ClosedForm", "LatentModel", "Posterior", "Recipe", "Terms"]
 
 
 class Posterior(NamedTuple):
@@ -34,28 +35,33 @@ class Terms(NamedTuple):
         return self.reconstruction - self.kl.sum(1)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How a family wants to be trained.
+
+    pace, length: the learning rate and the number of epochs, as shares of what suits a VAE. decay: how much more than
+    usual the weights of its layers decay. adam: decay of the optimizer's averages of the gradient and of its square.
+    best_by_loss: whether a smaller held-out loss means better weights; where the loss is a game between networks it
+    does not, and training keeps its last weights and never stops early.
+    """
+
+    pace: float = 1.0
+    length: float = 1.0
+    decay: float = 1.0
+    adam: tuple[float, float] = (0.9, 0.99)
+    best_by_loss: bool = True
+
+
 class LatentModel(nn.Module, ABC):
     """A model with an encoder and a decoder. x: (B, *shape) encoded rows, as the schema makes them; z: (B, D)."""
 
     latent_dim: int
     beta: float = 1.0
-    best_by_loss: bool = True
-    """Whether a smaller held-out loss means better weights. Where the loss is a game between networks it does not:
-    training then keeps its last weights and never stops early."""
+    recipe: Recipe = Recipe()
     nominal: bool = False
     """Whether the scale that ``encode`` gives is a width of the family's own and no posterior's."""
     training_rows: int = 0
     """How many rows training has, set when it starts; 0: not known. For losses that ask how large the data is."""
-    decay: float = 1.0
-    """How much more than usual the weights of its layers decay."""
-    adam: tuple[float, float] = (0.9, 0.99)
-    """Decay of the optimizer's averages of the gradient and of its square."""
-
-    pace: float = 1.0
-    """The usual learning rate as a share of what suits a VAE."""
-    length: float = 1.0
-    """The usual number of epochs as a multiple of what suits a VAE."""
-
     condition: str | None = None
     """The column whose value the decoder is given beside z, where there is one; see ``given``."""
     conditions: tuple[str, ...] = ()

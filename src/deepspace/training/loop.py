@@ -125,7 +125,7 @@ class _Run:
         self.multiplies = multiplies(model, array[:1])
         self.plan = planning.make(
             config, len(array), self.multiplies, accelerated=self.device.type != "cpu",
-            pace=model.pace, length=model.length,
+            pace=model.recipe.pace, length=model.recipe.length,
         )  # fmt: skip
         self.state = _State()
         self.signal = 0
@@ -199,13 +199,13 @@ class _Run:
         groups = [
             {
                 "params": [p for p, d in zip(self.parameters, decays, strict=True) if d],
-                "weight_decay": self.plan.decay * self.model.decay,
+                "weight_decay": self.plan.decay * self.model.recipe.decay,
             },
             {"params": [p for p, d in zip(self.parameters, decays, strict=True) if not d], "weight_decay": 0.0},
         ]
         self.names = [names[id(p)] for group in groups for p in group["params"]]  # type: ignore[attr-defined]
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=self.model.adam, fused=fused)
+        return torch.optim.AdamW(groups, lr=self.plan.learning_rate, betas=self.model.recipe.adam, fused=fused)
 
     def _precision(self) -> str:
         if self.config.precision != "auto":
@@ -384,7 +384,7 @@ class _Run:
             }
         )
         score = judged.score
-        if score > state.best or state.best_epoch == 0 or not self.model.best_by_loss:
+        if score > state.best or state.best_epoch == 0 or not self.model.recipe.best_by_loss:
             state.best, state.best_epoch, state.waited = max(score, -math.inf), epoch + 1, 0
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         elif plan.validation_rows and plan.warm(state.step - 1):

@@ -66,8 +66,6 @@ class AttachedModel(LatentModel):
     against N(0, I) is in closed form. Weights are not part of ``state_dict``: a foreign module stays its owner's.
     """
 
-    best_by_loss = False
-
     def __init__(self, config: Attached, layout: Layout, ends: Ends | None = None) -> None:
         super().__init__()
         if config.latent_dim is None:

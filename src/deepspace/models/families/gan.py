@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call
 
-from deepspace.models.base import Terms
+from deepspace.models.base import Recipe, Terms
 from deepspace.models.config import Networked
 from deepspace.models.layout import Layout
 from deepspace.models.networked import NetworkedModel
@@ -71,10 +71,7 @@ class GANModel(NetworkedModel):
     """
 
     config: GAN
-    best_by_loss = False
-    adam = (0.0, 0.99)
-    pace = 0.5
-    length = 2.0
+    recipe = Recipe(pace=0.5, length=2.0, adam=(0.0, 0.99), best_by_loss=False)
 
     def __init__(self, config: GAN, layout: Layout) -> None:
         super().__init__(config, layout)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from deepspace.models.base import Posterior, Terms
+from deepspace.models.base import Posterior, Recipe, Terms
 from deepspace.models.config import Networked
 from deepspace.models.layout import Layout
 from deepspace.models.networked import NetworkedModel
@@ -63,7 +63,7 @@ class QLAEModel(NetworkedModel):
 
     def __init__(self, config: QLAE, layout: Layout) -> None:
         super().__init__(config, layout)
-        self.decay = config.weight_decay
+        self.recipe = Recipe(decay=config.weight_decay)
         self.posterior = self._head(self.latent_dim)
         # A flat parameter: what decays are the weights of layers, and codes must not be drawn to 0.
         self.codes = nn.Parameter(torch.linspace(-1, 1, config.codes).repeat(self.latent_dim))
