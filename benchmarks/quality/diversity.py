@@ -1,6 +1,6 @@
 """VAE, GAN and PCA under precision, recall, density, coverage and Frechet distance; and what each leaves out.
 
-    PYTHONPATH=benchmarks python benchmarks/quality/coverage.py [--quick] [--only fashion cifar adult]
+    PYTHONPATH=benchmarks python benchmarks/quality/diversity.py [--quick] [--only fashion cifar adult]
 
 Pictures are compared in the last hidden layer of a small classifier, trained on the training rows' labels and on
 nothing that is measured (a stand-in for Inception, which was not trained on such pictures and is not at hand), and in
