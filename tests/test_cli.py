@@ -186,7 +186,7 @@ def test_an_existing_space_is_not_replaced_unasked(cli: Cli, fitted: Path) -> No
     ("options", "sentence"),
     [
         (["--model", "vea"], "No model family is called 'vea'; there are vae, pca"),
-        (["--set", "bta=4"], "has no setting 'bta'; it has beta, "),
+        (["--set", "bta=4"], "has no setting 'bta'; it has activation, beta, "),
         (["--set", "beta"], "write NAME=VALUE, for example beta=4"),
         (["--set", "beta=lots"], "Cannot make a VAE of beta='lots'"),
         (["--set", "beta=-1"], "beta must be a finite number of at least 0, got -1"),
