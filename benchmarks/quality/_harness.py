@@ -68,7 +68,8 @@ def clock() -> Iterator[Cost]:
 
 @dataclass
 class Table:
-    """One table: rows by name, each run once a seed. ``run`` must give {figure: value}; CPU minutes are added. Under
+    """One table: rows by name, each run once a seed. ``run`` must give {figure: value}; CPU minutes are added, where it
+    does not give its own. Under
     "curves" it may give {figure: [[CPU minutes, value], ...]}, which ``_plot.py`` draws."""
 
     name: str
@@ -95,7 +96,7 @@ class Table:
             with clock() as cost:
                 figures = dict(run(seed))
             curves = figures.pop("curves", {})
-            done[seed] = {**figures, "CPU min": cost.cpu / 60}
+            done[seed] = {"CPU min": cost.cpu / 60, **figures}
             entry = {
                 "row": row,
                 "seed": seed,

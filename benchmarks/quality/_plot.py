@@ -18,14 +18,15 @@ COLOURS = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#0891b2", "#6
 
 
 def panels() -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
-    """{(table, figure): {row: runs}}, of the first figure of each table and of every figure with a curve."""
+    """{(table, figure): {row: runs}}, of the leading figure of each table and of every figure with a curve."""
     found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for file in sorted(RESULTS.glob("*.jsonl")):
-        if ".quick" in file.name:
+        if ".quick" in file.name or ".left_out" in file.name:
             continue
         for line in file.read_text().splitlines():
             run = json.loads(line)
-            names = [name for name in run["figures"] if name != "CPU min"][:1]
+            figures = [name for name in run["figures"] if name not in ("CPU min", "n")]
+            names = ["combined"] if "combined" in figures else figures[:1]
             for name in dict.fromkeys([*names, *run.get("curves", {})]):
                 found[file.stem, name][run["row"]].append(run)
     return found
@@ -39,6 +40,7 @@ def main() -> None:
 
     matplotlib.use("svg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     shown = panels()
     if not shown:
@@ -58,6 +60,9 @@ def main() -> None:
                 elif name in run["figures"]:
                     axis.plot(run["figures"]["CPU min"], run["figures"][name], "o", ms=4, color=colour, label=label)
         axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_title(f"{table}: {name}", fontsize=9, loc="left")
         axis.set_xlabel("CPU minutes", fontsize=8)
         axis.tick_params(labelsize=7)

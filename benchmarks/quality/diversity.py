@@ -1,6 +1,6 @@
 """VAE, GAN and PCA under precision, recall, density, coverage and Frechet distance; and what each leaves out.
 
-    PYTHONPATH=benchmarks python benchmarks/quality/diversity.py [--quick] [--only fashion cifar adult]
+    python benchmarks/quality/diversity.py [--quick] [--only fashion cifar adult]
 
 Pictures are compared in the last hidden layer of a small classifier, trained on the training rows' labels and on
 nothing that is measured (a stand-in for Inception, which was not trained on such pictures and is not at hand), and in
@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from _harness import DATA, RESULTS, Table, digits
 from numpy.typing import NDArray
-from quality._harness import DATA, RESULTS, Table, digits
 
 from deepspace.data import load
 from deepspace.metrics.coverage import frechet, over_represented, prdc

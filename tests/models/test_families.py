@@ -18,7 +18,7 @@ from deepspace.models import ClosedForm, Config, LatentModel, Layout, build, cho
 from deepspace.training import TrainConfig, train
 from tests.models.test_vae import LAYOUTS, rows
 
-SMALL = ("grey 8x8", "colour 32x32", "signal 96", "vector 20", "table", "counts 30")
+SMALL = ("grey 8x8", "colour 32x32", "signal 96", "vector 20", "table", "table with gaps", "counts 30")
 CASES = [
     pytest.param(family, layout, id=f"{family}-{layout}")
     for family, entry in families.REGISTRY.items()

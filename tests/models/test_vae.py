@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ LAYOUTS = {
     "vector 20": Layout("vector", (20,)),
     "vector 1": Layout("vector", (1,)),
     "table": TABLE,
+    "table with gaps": replace(TABLE, missing=tuple(range(7))),
     "numbers": Layout("table", (3,), ("numeric",) * 3, (0,) * 3),
     "counts 30": Layout("counts", (30,)),
     "codes": Layout("table", (2,), ("categorical", "boolean"), (9, 2)),

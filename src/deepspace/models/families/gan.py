@@ -79,7 +79,7 @@ class GANModel(NetworkedModel):
         self.generator = deepcopy(self.decoder)
         self.decoder.requires_grad_(False)
         assert config.hidden is not None
-        width = self.likelihood.expected(torch.zeros(2, *self.likelihood.outputs)).shape[1]
+        width = self.likelihood.spread(torch.zeros(2, *layout.shape)).shape[1]
         self.discriminator = Discriminator(config.network, layout, config.hidden, width)
         self.register_buffer("steps", torch.zeros(()))
         self.steps: Tensor
@@ -88,6 +88,10 @@ class GANModel(NetworkedModel):
         """(B, D) -> (B, *shape): what G makes of z; categories are drawn, numbers come without the noise model's."""
         self._check_latent(z)
         return self.likelihood.draw_modelled(self._outputs(z), generator)
+
+    def missing(self, z: Tensor) -> Tensor | None:
+        """None: which cells are missing is no part of the game, so that G never learns it."""
+        return None
 
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         """The sum of three losses, each of which reaches one network only; in evaluation the encoder's alone."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepspace.models.layout import Layout
+from deepspace.models.likelihoods.base import Likelihood
 from deepspace.models.likelihoods.spike_slab import SpikeSlab
 from deepspace.models.likelihoods.table import Table
 
@@ -33,8 +34,11 @@ class TableMixture(Table):
         self.cells = self.outputs[0]
         self.outputs = (self.cells + len(layout.missing),)
 
+    def _shares(self, params: Tensor) -> list[tuple[Likelihood, Tensor, Tensor]]:
+        return super()._shares(params[:, : self.cells])
+
     def log_prob(self, params: Tensor, x: Tensor) -> Tensor:
-        known = super().log_prob(params[:, : self.cells], x)
+        known = super().log_prob(params, x)
         if not len(self.gaps):
             return known
         absent, asked = (test.index_select(1, self.gaps) for test in (x.isnan(), ~x.isinf()))
@@ -48,15 +52,9 @@ class TableMixture(Table):
         out[:, self.gaps] = params[:, self.cells :].sigmoid()
         return out
 
-    def mean(self, params: Tensor) -> Tensor:
-        return super().mean(params[:, : self.cells])
-
     def expected(self, params: Tensor) -> Tensor:
         """The expected cells, and the probability of each gap."""
-        return torch.cat([super().expected(params[:, : self.cells]), params[:, self.cells :].sigmoid()], 1)
-
-    def draw(self, params: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        return super().draw(params[:, : self.cells], generator)
+        return torch.cat([super().expected(params), params[:, self.cells :].sigmoid()], 1)
 
     @torch.no_grad()
     def prepare(self, x: Tensor) -> Tensor:
