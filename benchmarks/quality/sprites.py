@@ -36,6 +36,7 @@ SMALL: dict[str, Any] = {
     "epochs": 40,
     "batch_size": 128,
     "learning_rate": 2e-3,
+    "warm": {},
 }
 PAPER: dict[str, Any] = {
     "rows": 200_000,
@@ -44,6 +45,7 @@ PAPER: dict[str, Any] = {
     "epochs": 100,
     "batch_size": 1024,
     "learning_rate": 1e-3,
+    "warm": {},
 }
 QUICK: dict[str, Any] = {**SMALL, "rows": 3000, "epochs": 2}
 ROWS = {"PCA": "pca", "AE": "vae", "VAE": "vae", "beta-VAE": "vae", "beta-TC-VAE": "tcvae", "QLAE": "qlae"}
@@ -72,7 +74,10 @@ def sprites(count: int, side: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 def config_of(row: str, layout: Layout, x: NDArray[np.uint8], hidden: tuple[int, ...]) -> Config:
     """The same networks for all; the linear path, which few rows profit from, is left out."""
     share = x.shape[-1] ** 2 / 64**2
-    settings: dict[str, Any] = {"latent_dim": 10, **{k: share * v for k, v in WEIGHTS.get(row, {}).items()}}
+    settings: dict[str, Any] = {
+        "latent_dim": 10,
+        **{k: share * v if k in ("alpha", "beta", "gamma") else v for k, v in WEIGHTS.get(row, {}).items()},
+    }
     if isinstance(configure(ROWS[row], settings), Networked):
         settings |= {"hidden": hidden, "network": "mlp", "likelihood": "bernoulli", "linear": False, "dropout": 0.0}
     return choose(layout, x, configure(ROWS[row], settings))
@@ -86,8 +91,10 @@ def run(
     model = build(config_of(row, layout, x, plan["hidden"]), layout, seed=seed)
     if row != "QLAE":
         model.recipe = replace(model.recipe, decay=0.0)  # as the papers have it; QLAE alone leans on decay
-    steps = {name: plan[name] for name in ("epochs", "batch_size", "learning_rate")}
-    history = train(model, x, TrainConfig(seed=seed, warmup=0.0, device=device, **steps))
+    steps = {name: plan[name] for name in ("epochs", "batch_size", "learning_rate")} | plan.get(
+        "extra", {"warmup": 0.0}
+    )
+    history = train(model, x, TrainConfig(seed=seed, device=device, **steps))
     held = history.validation_index
     with torch.no_grad():
         z = active(model.encode(torch.from_numpy(x[held])).mean.numpy())

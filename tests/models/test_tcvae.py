@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,13 +84,70 @@ def test_stratified_batches_estimate_the_density_without_bias() -> None:
     assert error < 0.05 * float(whole)
 
 
+def test_posteriors_of_earlier_batches_widen_the_sample() -> None:
+    """A batch of 10 with 390 others in memory is as near to the whole mixture as a batch of 400."""
+    n = 400
+    z, mean, log_variance = posteriors(n)
+    whole = _log_densities(z, mean, log_variance, n, "stratified")
+    recent = torch.stack([mean, log_variance])[:, 10:]
+    some = _log_densities(z[:10], mean[:10], log_variance[:10], n, "stratified", recent)
+    for found, truth in zip(some, whole, strict=True):
+        torch.testing.assert_close(found, truth[:10])
+
+
+def test_what_is_remembered_is_the_batches_before_none_twice_and_only_in_training() -> None:
+    made, _, x = model(memory=24, dropout=0.0)
+    made.training_rows, seen = 64, []
+
+    def spy(*args: Any) -> Any:
+        seen.append(args[-1])
+        return decompose(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deepspace.models.families.tcvae.decompose", spy)
+        for start in range(0, 48, 10):
+            made.loss(x[start : start + 10])
+        made.eval().loss(x)
+        made.train().training_rows = 25
+        made.loss(x[:10])
+    assert [0 if r is None else r.shape[1] for r in seen] == [0, 10, 20, 24, 24, 0, 15]
+    posterior = made.encode(x[30:40])
+    torch.testing.assert_close(seen[4][0, :10], posterior.mean.detach())
+    torch.testing.assert_close(seen[4][1, :10], 2 * posterior.scale.detach().log(), atol=1e-5, rtol=1e-4)
+
+
+def test_memory_takes_up_where_a_checkpoint_left_it(tmp_path: Path) -> None:
+    digits = (load_digits().images[:400] * 16).clip(0, 255).astype(np.uint8)[:, None]
+
+    def run(epochs: int, stop: bool, checkpoint: Path | None) -> dict[str, torch.Tensor]:
+        made = build(choose(LAYOUTS["grey 8x8"], digits, TCVAE(latent_dim=4, hidden=(32,))), LAYOUTS["grey 8x8"])
+        config = TrainConfig(epochs=epochs, threads=1, batch_size=32, checkpoint=checkpoint)
+        if stop:
+            with pytest.raises(KeyboardInterrupt):
+                train(made, digits, config, on_progress=lambda p: _interrupt(p.epoch))
+        else:
+            train(made, digits, config)
+        return made.state_dict()
+
+    def _interrupt(epoch: int) -> None:
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    whole = run(4, False, None)
+    file = tmp_path / "checkpoint.safetensors"
+    run(4, True, file)
+    again = run(4, False, file)
+    for name, value in whole.items():
+        assert torch.equal(value, again[name]), name
+
+
 def model(**settings: Any) -> tuple[TCVAEModel, VAE, torch.Tensor]:
     layout = LAYOUTS["vector 20"]
     x = rows(layout, 64)
     config = choose(layout, x, TCVAE(latent_dim=3, **settings))
     made = build(config, layout, seed=1)
     assert isinstance(made, TCVAEModel)
-    own = {k: v for k, v in config.to_json().items() if k not in ("alpha", "beta", "gamma", "estimator")}
+    own = {k: v for k, v in config.to_json().items() if k not in ("alpha", "beta", "gamma", "estimator", "memory")}
     return made, VAE.from_json(own), torch.from_numpy(x)
 
 
@@ -143,5 +201,7 @@ def test_the_size_of_the_data_is_that_of_training_also_when_held_out_rows_are_ju
 def test_settings_are_checked() -> None:
     with pytest.raises(ModelError, match="TCVAE alpha must be a finite number of at least 0, got -1"):
         TCVAE(alpha=-1)
+    with pytest.raises(ModelError, match="TCVAE memory must be a number of rows from 0 to 100,000, got -1"):
+        TCVAE(memory=-1)
     with pytest.raises(ModelError, match="TCVAE estimator must be one of stratified, weighted, got 'exact'"):
         TCVAE(estimator="exact")  # type: ignore[arg-type]

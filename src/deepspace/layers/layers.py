@@ -1,16 +1,16 @@
-"""The networks of a space, layer by layer: names, shapes, parameters, and what each answers to given rows."""
+"""The layers of a network: names, shapes, parameters, and what each answers to given rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
+from deepspace.layers.network import Network, Part, SpaceNetwork, watch
 from deepspace.results import Tabular, text_table
 
 if TYPE_CHECKING:
@@ -19,30 +19,43 @@ if TYPE_CHECKING:
 
     from deepspace.space import BaseSpace
 
-__all__ = ["Layer", "Layers", "activations", "layers"]
+__all__ = ["Layer", "Layers", "activations", "layers", "list_layers"]
 
-Part = Literal["encoder", "decoder"]
 BATCH = 256
+_LAST = ("Linear", "LayerNorm", "Embedding", "LSTM", "GRU", "RNN", "MultiheadAttention", "RMSNorm", "Bilinear")
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer as it runs. ``shape``: its output for one row; ``parameters``: its own weights, shared ones counted
-    once."""
+    """One layer as it runs. ``shape``: its output for one row; ``units``: how many channels, neurons or latents it has,
+    along ``axis`` of that shape; ``parameters``: its own weights, shared ones counted once."""
 
     name: str
     part: Part
     kind: str
     shape: tuple[int, ...]
     parameters: int
+    axis: int = 0
+
+    @property
+    def units(self) -> int:
+        return self.shape[self.axis] if self.shape else 1
+
+    @property
+    def size(self) -> int:
+        """Numbers for one row."""
+        return int(np.prod(self.shape, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Layers(Tabular):
-    """The layers in the order they run, encoder first. ``parameters``: of the whole model, also outside any layer."""
+    """The layers in the order they run, encoder first. ``parameters``: of the whole model, also outside any layer;
+    ``left_out``: layers that cannot be looked into, each with the reason."""
 
     items: tuple[Layer, ...]
     parameters: int
+    network: Network = field(repr=False, compare=False)
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -50,7 +63,10 @@ class Layers(Tabular):
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.items)
 
-    def __getitem__(self, position: int) -> Layer:
+    def __getitem__(self, position: int | str) -> Layer:
+        """By position or by name. Raises SpaceError for a name that is not there."""
+        if isinstance(position, str):
+            return self.chosen([position])[0]
         return self.items[position]
 
     @property
@@ -58,10 +74,43 @@ class Layers(Tabular):
         """What ``activations`` calls them."""
         return tuple(layer.name for layer in self.items)
 
+    def chosen(self, names: str | Sequence[str] | Callable[[str], bool] | None) -> tuple[Layer, ...]:
+        """The layers of these names, or for which a function of the name says yes; all for None."""
+        if names is None:
+            return self.items
+        if callable(names):
+            return tuple(layer for layer in self.items if names(layer.name))
+        wanted = [names] if isinstance(names, str) else list(names)
+        known = {layer.name: layer for layer in self.items}
+        for name in wanted:
+            if name in self.left_out:
+                raise SpaceError(f"Layer {name!r} of '{self.network.name}' is not looked into: {self.left_out[name]}.")
+            if name not in known:
+                raise SpaceError(
+                    f"'{self.network.name}' has no layer {name!r}: its layers are {', '.join(self.names)}."
+                )
+        return tuple(known[name] for name in wanted)
+
+    def activations(
+        self,
+        rows: npt.ArrayLike,
+        names: str | Sequence[str] | Callable[[str], bool] | None = None,
+        *,
+        batch: int = BATCH,
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """What layers answer to rows, in batches: name -> (M, *shape) float32. All of it is held in memory; ``record``
+        streams what is larger. Of a space, the decoder's layers see the posterior mean."""
+        chosen = np.asarray(rows, np.int64)
+        if len(chosen) and not (chosen.min() >= 0 and chosen.max() < self.network.rows):
+            raise SpaceError(
+                f"'{self.network.name}' has {self.network.rows:,} rows, and row {chosen.max():,} was asked for."
+            )
+        return _collect(self, lambda part: self.network.inputs(chosen[part]), len(chosen), names, batch)
+
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa
 
-        plain = ("name", "part", "kind", "parameters")
+        plain = ("name", "part", "kind", "parameters", "units")
         columns: dict[str, Any] = {name: [getattr(layer, name) for layer in self.items] for name in plain}
         columns["shape"] = [list(layer.shape) for layer in self.items]
         return pa.table(columns)
@@ -71,26 +120,59 @@ class Layers(Tabular):
             (layer.name, layer.part, layer.kind, " x ".join(map(str, layer.shape)) or "1", f"{layer.parameters:,}")
             for layer in self.items
         ]
-        return f"{text_table(('layer', 'part', 'kind', 'shape', 'parameters'), rows)}\n{self.parameters:,} parameters"
+        lines = [text_table(("layer", "part", "kind", "shape", "parameters"), rows)]
+        lines += [f"left out: {name}, {why}" for name, why in self.left_out.items()]
+        return "\n".join([*lines, f"{self.parameters:,} parameters"])
 
 
 def layers(space: BaseSpace) -> Layers:
-    """List the layers by running one row through encoder and decoder. A layer is a torch module without children."""
+    """List the layers of a space's encoder and decoder by running a row through both."""
+    return list_layers(SpaceNetwork(space))
+
+
+def list_layers(network: Network) -> Layers:
+    """List the layers by running two rows, so that an answer without an axis for the rows is found out."""
+    import torch
 
     found: dict[str, Layer] = {}
+    left_out: dict[str, str] = {}
     counted: set[int] = set()
+    count = min(2, network.rows)
 
     def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
-        if name not in found:
-            own = [p for p in module.parameters() if id(p) not in counted]
-            counted.update(id(p) for p in own)
-            size = sum(p.numel() for p in own)
-            found[name] = Layer(name, part, type(module).__name__, tuple(output.shape[1:]), size)
+        if name in found or name in left_out:
+            return
+        if not output.ndim or len(output) != count:
+            shape = tuple(output.shape)
+            left_out[name] = f"its answer to {count} rows has shape {shape}, whose first axis is not the rows"
+            return
+        if not output.is_floating_point():
+            left_out[name] = f"its answer is {str(output.dtype).removeprefix('torch.')}, not floats"
+            return
+        own = [p for p in module.parameters() if id(p) not in counted]
+        counted.update(id(p) for p in own)
+        shape, kind = tuple(output.shape[1:]), getattr(module, "original_name", type(module).__name__)
+        axis = _axis(kind, shape, list(found.values()))
+        found[name] = Layer(name, part, kind, shape, sum(p.numel() for p in own), axis)
 
-    with _watch(space, note) as run:
-        run(np.asarray(space.samples[:1]))
-    total = sum(parameter.numel() for parameter in space.model.parameters())
-    return Layers(tuple(found.values()), total)
+    with watch(network, note) as run, torch.inference_mode():
+        run(network.inputs(np.arange(count)))
+    if not found:
+        raise SpaceError(
+            f"'{network.name}' has no layer that runs as a module of its own, so there is nothing to show."
+        )
+    return Layers(tuple(found.values()), sum(p.numel() for p in network.module.parameters()), network, left_out)
+
+
+def _axis(kind: str, shape: tuple[int, ...], before: list[Layer]) -> int:
+    """Where the units are: last behind a linear layer or in a sequence, and as before where a layer keeps the shape."""
+    if len(shape) < 2:
+        return 0
+    if kind in _LAST:
+        return len(shape) - 1
+    if kind.startswith(("Conv", "BatchNorm", "InstanceNorm", "GroupNorm", "MaxPool", "AvgPool", "Adaptive")):
+        return 0
+    return next((layer.axis for layer in reversed(before) if layer.shape == shape), 0)
 
 
 def activations(
@@ -104,71 +186,40 @@ def activations(
     """What layers answer to items, in batches: name -> (M, *shape) float32, as ``layers`` names and orders them.
 
     x: items in the user's units; or rows: numbers of the space's own rows. The decoder's layers see the posterior
-    mean. A layer that runs more than once gives its last answer. Raises SpaceError for a name that is not there.
-    """
-    if (x is None) == (rows is None):
-        raise SpaceError(f"activations of '{space.name}' need either items x or row numbers, and not both.")
-    encoded = space.schema.encode(x) if rows is None else np.asarray(space.samples[np.asarray(rows, np.int64)])
-    listed = layers(space).names
-    wanted = list(listed) if names is None else list(names)
-    unknown = [name for name in wanted if name not in listed]
-    if unknown:
-        raise SpaceError(f"'{space.name}' has no layer {unknown[0]!r}: its layers are {', '.join(listed)}.")
-    collected: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in wanted}
-    latest: dict[str, npt.NDArray[np.float32]] = {}
-
-    def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
-        if name in collected:
-            # A copy: the next layer may work in place on this one's answer.
-            latest[name] = np.array(output.float().cpu().numpy())
-
-    with _watch(space, note) as run:
-        for start in range(0, max(1, len(encoded)), batch):
-            latest.clear()
-            run(encoded[start : start + batch])
-            for name, output in latest.items():
-                collected[name].append(output)
-    return {name: np.concatenate(parts) for name, parts in collected.items()}
-
-
-@contextmanager
-def _watch(
-    space: BaseSpace, note: Callable[[str, Part, torch.nn.Module, torch.Tensor], None]
-) -> Iterator[Callable[[npt.NDArray[Any]], None]]:
-    """Hooks on every layer for as long as the block lasts; yields what runs encoded rows through both networks.
-
-    A layer used by both networks is called by its name in the encoder, and NAME (decoder) in the decoder.
+    mean. Raises SpaceError for a name that is not there.
     """
     import torch
 
-    if space.lacks:
-        raise SpaceError(f"'{space.name}' was made around a model trained elsewhere, whose layers are not looked into.")
-    part: Part = "encoder"
-    runs: dict[str, Part] = {}
+    if (x is None) == (rows is None):
+        raise SpaceError(f"activations of '{space.name}' need either items x or row numbers, and not both.")
+    listed = layers(space)
+    if rows is not None:
+        return listed.activations(rows, names, batch=batch)
+    encoded, device = space.schema.encode(x), listed.network.device
+    return _collect(
+        listed, lambda part: torch.from_numpy(np.array(encoded[part])).to(device), len(encoded), names, batch
+    )
 
-    def hook(name: str) -> Callable[[torch.nn.Module, Any, Any], None]:
-        def seen(module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-            first = output[0] if isinstance(output, (tuple, list)) else output
-            if isinstance(first, torch.Tensor):
-                label = name if runs.setdefault(name, part) == part else f"{name} ({part})"
-                note(label, part, module, first.detach())
 
-        return seen
+def _collect(
+    listed: Layers,
+    inputs: Callable[[slice], torch.Tensor],
+    count: int,
+    names: str | Sequence[str] | Callable[[str], bool] | None,
+    batch: int,
+) -> dict[str, npt.NDArray[np.float32]]:
+    import torch
 
-    leaves = [(name, module) for name, module in space.model.named_modules() if name and not any(module.children())]
-    handles = [module.register_forward_hook(hook(name)) for name, module in leaves]
-    device = next((p.device for p in space.model.parameters()), torch.device("cpu"))
+    chosen = listed.chosen(names)
+    found = {layer.name: np.empty((count, *layer.shape), np.float32) for layer in chosen}
 
-    def run(encoded: npt.NDArray[Any]) -> None:
-        nonlocal part
-        with torch.inference_mode():
-            part = "encoder"
-            posterior = space.model.encode(torch.from_numpy(np.array(encoded)).to(device))
-            part = "decoder"
-            space.model.decode(posterior.mean)
+    def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
+        if name in found:
+            # Copied at once: the next layer may work in place on this one's answer.
+            found[name][at] = output.detach().float().cpu().numpy()
 
-    try:
-        yield run
-    finally:
-        for handle in handles:
-            handle.remove()
+    with watch(listed.network, note) as run, torch.inference_mode():
+        for start in range(0, count, batch):
+            at = slice(start, start + batch)
+            run(inputs(at))
+    return found

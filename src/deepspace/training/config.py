@@ -18,7 +18,10 @@ class TrainConfig:
     """Settings of one training.
 
     epochs, batch_size, learning_rate: None lets ``deepspace.training.plan`` choose; the rate is Adam's, at its peak.
-    warmup: share of the epochs over which the weight of the KL rises from 0 to 1.
+    warmup: share of the epochs over which the weight of the KL goes from ``warmup_from`` to 1.
+    warmup_from: the weight at the start. 0 lets every latent in at once; above 1 the latents enter one after the other,
+        those first that explain most, which helps a disentangling model to give each factor its own (Burgess 2018,
+        arXiv:1804.03599, opens a capacity to the same end).
     validation_fraction: share of the rows held out for early stopping (at most 10,000 rows); 0 holds out none.
     patience: epochs without a better validation ELBO after which training goes back to its best weights and on in
         smaller steps, and the fourth time stops; it acts only after the warm-up.
@@ -33,6 +36,7 @@ class TrainConfig:
     batch_size: int | None = None
     learning_rate: float | None = None
     warmup: float = 0.15
+    warmup_from: float = 0.0
     validation_fraction: float = 0.1
     patience: int | None = None
     seed: int = 0
@@ -54,6 +58,10 @@ class TrainConfig:
                 raise TrainingError(f"{name} must be a positive number, got {value}; leave it out to have it chosen.")
         if not 0 <= self.warmup <= 1:
             raise TrainingError(f"warmup is a share of the epochs from 0 to 1, got {self.warmup}.")
+        if not 0 <= self.warmup_from <= 1000:
+            raise TrainingError(
+                f"warmup_from is a weight of the KL from 0 to 1,000, as a multiple of its own, got {self.warmup_from}."
+            )
         if not 0 <= self.validation_fraction < 1:
             raise TrainingError(
                 f"validation_fraction is a share of the rows from 0 to below 1, got {self.validation_fraction}."

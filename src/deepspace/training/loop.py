@@ -229,8 +229,11 @@ class _Run:
                 loss, _ = self.model.loss(x, 1.0)
             loss.backward()  # type: ignore[no-untyped-call]
 
+        before = {name: value.clone() for name, value in self.model.named_buffers()}
         chosen = machine.pick_threads(work)
         self.model.zero_grad(set_to_none=True)
+        for name, value in self.model.named_buffers():
+            value.copy_(before[name])
         return chosen
 
     def _autocast(self) -> torch.autocast:
@@ -238,12 +241,18 @@ class _Run:
 
     # -- the checkpoint -----------------------------------------------------------------------------------------
 
+    def _carried(self) -> dict[str, Tensor]:
+        """What the model carries from step to step and does not keep among its weights."""
+        kept = self.model.state_dict()
+        return {name: value for name, value in self.model.named_buffers() if name not in kept}
+
     def _save(self) -> None:
         if self.checkpoint is None:
             return
         self.state.seconds = self._seconds()
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        tensors |= {f"carried.{k}": v for k, v in self._carried().items()}
         tensors |= store_optimizer(self.optimizer, self.names)
         tensors["random.generator"] = self.generator.get_state()
         tensors["random.torch"] = torch.get_rng_state()
@@ -257,6 +266,8 @@ class _Run:
         self.state.resumed += 1
         self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
         self.best = {k[5:]: v.to(self.device) for k, v in tensors.items() if k.startswith("best.")}
+        for name, value in self._carried().items():
+            value.copy_(tensors[f"carried.{name}"])
         restore_optimizer(self.optimizer, self.names, tensors)
         self.generator.set_state(tensors["random.generator"])
         torch.set_rng_state(tensors["random.torch"])

@@ -30,6 +30,7 @@ class Plan:
     steps: int
     learning_rate: float
     warmup_steps: int
+    warmup_from: float
     patience: int
     decay: float
 
@@ -48,8 +49,9 @@ class Plan:
         return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
 
     def weight(self, step: int) -> float:
-        """Weight of the KL at a step: 0 to 1 over the warm-up, then 1."""
-        return min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        """Weight of the KL at a step: in a straight line to 1 over the warm-up, then 1."""
+        along = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
+        return self.warmup_from + (1 - self.warmup_from) * along
 
     def warm(self, step: int) -> bool:
         """Whether the warm-up is over before this step."""
@@ -111,6 +113,7 @@ def make(
         steps=steps,
         learning_rate=rate,
         warmup_steps=round(config.warmup * count * steps),
+        warmup_from=config.warmup_from,
         patience=config.patience or max(4, count // 20),
         # AdamW decays by rate times this: a rate of the user's own must not change how much a step forgets.
         decay=(0.5 if train < 5000 else 0.1) * usual / rate,

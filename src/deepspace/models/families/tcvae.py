@@ -11,11 +11,17 @@ from torch import Tensor
 
 from deepspace.models.base import Terms
 from deepspace.models.config import Networked
+from deepspace.models.layout import Layout
 from deepspace.models.networked import NetworkedModel
 
 __all__ = ["TCVAE", "Decomposition", "TCVAEModel", "decompose"]
 
 Estimator = Literal["stratified", "weighted"]
+
+_MEMORY = 100_000
+# He's start, which suits deep networks, makes functions so rough that a factor begins in pieces on several latents, and
+# stays there; at a sixth of its variance, PyTorch's own, networks begin nearly linear.
+_START = 6**-0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,14 +34,17 @@ class TCVAE(Networked):
 
     alpha: weight of the index-code mutual information. beta: of the total correlation, the dependence between latent
         dimensions. gamma: of the dimension-wise KL. At 1, 1, 1 this is the VAE.
-    estimator: how log q(z) is read off a batch: "stratified" (unbiased for q(z)) or "weighted" (the paper's minibatch
-        weighted sampling).
+    estimator: how log q(z) is read off a sample of rows: "stratified" (unbiased for q(z)) or "weighted" (the paper's
+        minibatch weighted sampling).
+    memory: how many posteriors of earlier batches are in that sample too. Without, a batch of B rows cannot tell more
+        than log B nats, and total correlation beyond that goes unpunished; the paper has B = 2,048 for it.
     """
 
     alpha: float = 1.0
     beta: float = 6.0
     gamma: float = 1.0
     estimator: Estimator = "stratified"
+    memory: int = 1024
 
     family = "tcvae"
 
@@ -46,6 +55,8 @@ class TCVAE(Networked):
                 self._refuse(name, "must be a finite number of at least 0")
         if self.estimator not in get_args(Estimator):
             self._refuse("estimator", f"must be one of {', '.join(get_args(Estimator))}")
+        if not 0 <= self.memory <= _MEMORY:
+            self._refuse("memory", f"must be a number of rows from 0 to {_MEMORY:,}")
 
 
 class Decomposition(NamedTuple):
@@ -57,28 +68,38 @@ class Decomposition(NamedTuple):
 
 
 def decompose(
-    z: Tensor, mean: Tensor, log_variance: Tensor, rows: int, estimator: Estimator = "stratified"
+    z: Tensor,
+    mean: Tensor,
+    log_variance: Tensor,
+    rows: int,
+    estimator: Estimator = "stratified",
+    recent: Tensor | None = None,
 ) -> Decomposition:
     """KL(q(z|n) || p(z)) = I(z; n) + TC(z) + sum_d KL(q(z_d) || p(z_d)), averaged over a batch (Chen 2018, eq. 2).
 
-    z, mean, log_variance: (B, D), z_i drawn from q(z|x_i); rows: N, of which the batch is a sample.
+    z, mean, log_variance: (B, D), z_i drawn from q(z|x_i); rows: N, of which the batch is a sample. recent: (2, M, D),
+    means and log-variances of M other rows, taken as fixed, as are then the batch's own in q(z): a density's change
+    of shape adds nothing to the gradient of its own mean logarithm.
     """
-    own, joint, marginal = _log_densities(z, mean, log_variance, rows, estimator)
+    own, joint, marginal = _log_densities(z, mean, log_variance, rows, estimator, recent)
     prior = -0.5 * (z.square() + math.log(2 * math.pi))
     return Decomposition((own - joint).mean(), (joint - marginal.sum(1)).mean(), (marginal - prior).sum(1).mean())
 
 
 def _log_densities(
-    z: Tensor, mean: Tensor, log_variance: Tensor, rows: int, estimator: Estimator
+    z: Tensor, mean: Tensor, log_variance: Tensor, rows: int, estimator: Estimator, recent: Tensor | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """log q(z_i|x_i) (B,), log q(z_i) (B,), log q(z_id) (B, D). With q_ij = q(z_i | x_j), for all dimensions together
-    and for each,
+    and for each, j over the batch and what is recent,
 
     stratified: q(z_i) = q_ii / N + (N - 1) / N mean_{j != i} q_ij. Chen 2018's stratified sampling gives one of the
     others another weight than the rest; this is its mean over which one, as unbiased and less noisy.
     weighted: q(z_i) = sum_j q_ij / (N B), which is too small as long as B < N, by nearly a constant.
     """
-    batch = len(z)
+    own = -0.5 * ((z - mean).square() * torch.exp(-log_variance) + log_variance + math.log(2 * math.pi)).sum(1)
+    if recent is not None:
+        mean, log_variance = torch.cat([torch.stack([mean, log_variance]).detach(), recent], 1)
+    batch = len(mean)
     rows = max(rows, batch)
     # log q(z_id | x_jd) is a quadratic in z_id, so that all pairs of a dimension are one matrix product.
     precision = torch.exp(-log_variance)
@@ -89,15 +110,14 @@ def _log_densities(
         other = itself = -math.log(rows * batch)
     else:
         other, itself = math.log((rows - 1) / (rows * (batch - 1))), -math.log(rows)
-    together = z.new_zeros(batch, batch)
+    together = z.new_zeros(len(z), batch)
     summed = []
-    for d in range(z.shape[1]):  # one dimension at a time, since (B, B) stays in the cache where (D, B, B) does not
+    for d in range(z.shape[1]):  # one dimension at a time, since one matrix stays in the cache where D do not
         each = powers[:, d] @ factors[:, :, d].T
         together = together + each
         # A dimension's density neither overflows nor, at the row's own mean, vanishes: no maximum need be taken out.
         density = each.exp()
         summed.append(math.exp(other) * density.sum(1) + (math.exp(itself) - math.exp(other)) * density.diagonal())
-    own = -0.5 * ((z - mean).square() * precision + log_variance + math.log(2 * math.pi)).sum(1)
     weights = torch.full_like(together, other).fill_diagonal_(itself)
     joint = torch.logsumexp(together + weights, 1)
     marginal = torch.stack(summed, 1).log()
@@ -113,13 +133,27 @@ class TCVAEModel(NetworkedModel):
 
     config: TCVAE
 
+    def __init__(self, config: TCVAE, layout: Layout) -> None:
+        super().__init__(config, layout)
+        # Not among the weights, since only training needs them.
+        self.register_buffer("recent", torch.zeros(2, config.memory, self.latent_dim), persistent=False)
+        self.register_buffer("pushed", torch.zeros((), dtype=torch.long), persistent=False)
+        self.recent: Tensor
+        self.pushed: Tensor
+        with torch.no_grad():
+            for part in (self.encoder, self.decoder):
+                for weights in part.parameters():
+                    if weights.ndim > 1:
+                        weights.mul_(_START)
+
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         mean, log_variance = self._posterior(x)
         variance = log_variance.exp()
         z = mean + variance.sqrt() * torch.randn(mean.shape, generator=generator, device=mean.device)
         terms = Terms(self.log_likelihood(x, z), 0.5 * (mean.square() + variance - 1 - log_variance))
         with torch.autocast(x.device.type, enabled=False):
-            parts = decompose(z, mean, log_variance, self.training_rows, self.config.estimator)
+            recent = self._remember(mean, log_variance)
+            parts = decompose(z, mean, log_variance, self.training_rows, self.config.estimator, recent)
         c = self.config
         added = (
             (c.alpha - 1) * parts.mutual_information
@@ -127,3 +161,16 @@ class TCVAEModel(NetworkedModel):
             + (c.gamma - 1) * parts.dimension_wise
         )
         return weight * (terms.kl.sum(1).mean() + added) - terms.reconstruction.mean(), terms
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, log_variance: Tensor) -> Tensor | None:
+        """The posteriors of the batches before, none of them twice; and keeps this batch's for the next."""
+        room = min(self.config.memory, self.training_rows - len(mean))
+        if not self.training or room <= 0:
+            return None
+        count = min(int(self.pushed), room)
+        before = self.recent[:, :count].clone() if count else None
+        batch = torch.stack([mean, log_variance])[:, : self.config.memory]
+        self.recent.copy_(torch.cat([batch, self.recent], 1)[:, : self.config.memory])
+        self.pushed.add_(batch.shape[1])
+        return before

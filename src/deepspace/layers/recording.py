@@ -1,0 +1,207 @@
+"""What all layers answer to many rows, streamed to disk: a summary of every layer, never the whole set in memory."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deepspace.errors import SpaceError
+from deepspace.layers.layers import BATCH, Layer, Layers
+from deepspace.layers.network import Part, watch
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["BUDGET", "ROWS", "Recording", "pick_rows", "record"]
+
+BUDGET = 4 << 30
+"""Bytes on disk that one recording may take."""
+ROWS = 4000
+WIDTH = 512
+"""Most numbers kept of a layer for one row."""
+_LEAST_WIDTH = 32
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+
+
+class Recording:
+    """Summaries of layers at rows. Files in a temporary folder, gone with the recording.
+
+    ``features``: (M, w) a layer as one vector a row: itself where it is small; else averaged over neighbouring
+    positions until it fits; where the channels alone are too many, projected at random (Johnson & Lindenstrauss), the
+    same way each time. ``peaks``: (M, U) the largest answer of each unit over all positions.
+    """
+
+    def __init__(self, listed: Layers, layers: tuple[Layer, ...], rows: Rows, width: int, folder: Path) -> None:
+        self.listed, self.layers, self.rows, self.width = listed, layers, rows, width
+        self.network = listed.network
+        self._folder = folder
+        self._names = {layer.name: i for i, layer in enumerate(layers)}
+        self._finalizer = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def features(self, name: str) -> Floats:
+        """(M, w) float32 of one layer."""
+        return np.asarray(self._open("features", name), np.float32)
+
+    def peaks(self, name: str) -> Floats:
+        """(M, U) float32 of one layer."""
+        return np.asarray(self._open("peaks", name), np.float32)
+
+    def held_out(self) -> npt.NDArray[np.bool_] | None:
+        """(M,): which of the rows training never saw; None where nobody says."""
+        held = self.network.held_out
+        return None if held is None else np.isin(self.rows, held)
+
+    def close(self) -> None:
+        """Forget the files now."""
+        self._finalizer()
+
+    def _open(self, kind: str, name: str) -> npt.NDArray[Any]:
+        if name not in self._names:
+            raise SpaceError(f"Layer {name!r} was not recorded: recorded are {', '.join(self._names)}.")
+        file = self._folder / f"{self._names[name]}.{kind}.npy"
+        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+
+
+def pick_rows(held_out: Rows | None, count: int, most: int = ROWS) -> Rows:
+    """At most so many rows, evenly spread, a half of them held out where as many are."""
+    if count <= most:
+        return np.arange(count)
+    if held_out is None or not len(held_out):
+        return np.linspace(0, count - 1, most).round().astype(np.int64)
+    seen = np.setdiff1d(np.arange(count), held_out)
+    few = min(len(held_out), most // 2)
+    parts = (held_out, few), (seen, min(len(seen), most - few))
+    return np.sort(
+        np.concatenate([part[np.linspace(0, len(part) - 1, n).round().astype(np.int64)] for part, n in parts])
+    )
+
+
+def record(
+    listed: Layers,
+    rows: npt.ArrayLike | None = None,
+    names: str | Sequence[str] | Callable[[str], bool] | None = None,
+    *,
+    budget: int = BUDGET,
+    batch: int = BATCH,
+    tell: Callable[[str], None] | None = None,
+) -> Recording:
+    """Run rows through the network and keep a summary of every layer on disk, within ``budget`` bytes.
+
+    rows: numbers of rows; without, at most 4,000, half of them held out where as many are. tell: hears how far it is.
+    Raises SpaceError where the budget or the disk is too small.
+    """
+    import torch
+
+    network = listed.network
+    chosen = pick_rows(network.held_out, network.rows) if rows is None else np.asarray(rows, np.int64).reshape(-1)
+    if not len(chosen) or not (chosen.min() >= 0 and chosen.max() < network.rows):
+        raise SpaceError(f"'{network.name}' has {network.rows:,} rows, and {_told(chosen)} asked for.")
+    layers = listed.chosen(names)
+    width = _width(layers, len(chosen), budget, network.name)
+    folder = Path(tempfile.mkdtemp(prefix="deepspace-layers-"))
+    recording = Recording(listed, layers, chosen, width, folder)
+    try:
+        files = [_files(folder, i, layer, len(chosen), width) for i, layer in enumerate(layers)]
+        number = {layer.name: i for i, layer in enumerate(layers)}
+        at = slice(0, 0)
+
+        def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
+            i = number.get(name)
+            if i is not None:
+                features, peaks = files[i]
+                short, peak = summary(output.detach(), layers[i].axis, width)
+                features[at] = short.cpu().numpy()
+                peaks[at] = peak.cpu().numpy()
+
+        size = _batch(listed, batch)
+        with watch(network, note) as run, torch.inference_mode():
+            for start in range(0, len(chosen), size):
+                at = slice(start, min(start + size, len(chosen)))
+                run(network.inputs(chosen[at]))
+                if tell is not None:
+                    tell(f"layers of '{network.name}': {at.stop:,} of {len(chosen):,} rows")
+        for pair in files:
+            for file in pair:
+                file.flush()
+    except OSError as error:
+        recording.close()
+        raise SpaceError(
+            f"cannot keep the layers of '{network.name}' in {folder}: {error.strerror or error}."
+        ) from error
+    except BaseException:
+        recording.close()
+        raise
+    return recording
+
+
+def summary(output: torch.Tensor, axis: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, *shape) -> features (B, w) and the peak of every unit (B, U), float32."""
+    import torch
+    from torch.nn import functional
+
+    x = output.float()
+    if x.ndim == 1:
+        x = x[:, None]
+    x = x.movedim(axis + 1, 1)
+    peaks = x.flatten(2).amax(2) if x.ndim > 2 else x
+    if x[0].numel() > width and x.ndim > 2:
+        room = max(1, width // x.shape[1])
+        if x.ndim == 4:
+            side = max(1, int(room**0.5))
+            x = functional.adaptive_avg_pool2d(x, (min(side, x.shape[2]), min(side, x.shape[3])))
+        else:
+            x = functional.adaptive_avg_pool1d(x.flatten(2), min(room, x[0, 0].numel()))
+    flat = x.flatten(1)
+    if flat.shape[1] > width:
+        generator = torch.Generator().manual_seed(flat.shape[1])
+        matrix = torch.randn(flat.shape[1], width, generator=generator) * width**-0.5
+        flat = flat @ matrix.to(flat.device)
+    return flat, peaks
+
+
+def features_width(layer: Layer, width: int) -> int:
+    """How many numbers ``summary`` makes of a layer."""
+    import torch
+
+    return int(summary(torch.zeros(1, *layer.shape), layer.axis, width)[0].shape[1])
+
+
+def _width(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> int:
+    peaks = sum(layer.units for layer in layers)
+    width = WIDTH
+    while width >= _LEAST_WIDTH:
+        needed = 2 * rows * (peaks + sum(min(layer.size, width) for layer in layers))
+        if needed <= budget:
+            return width
+        width //= 2
+    raise SpaceError(
+        f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.1f} GB on disk, and the budget is "
+        f"{budget / 1e9:.1f} GB; take fewer rows or name the layers."
+    )
+
+
+def _files(folder: Path, i: int, layer: Layer, rows: int, width: int) -> tuple[Any, Any]:
+    widths = {"features": features_width(layer, width), "peaks": layer.units}
+    return tuple(  # type: ignore[return-value]
+        np.lib.format.open_memmap(folder / f"{i}.{kind}.npy", "w+", dtype=np.float16, shape=(rows, columns))
+        for kind, columns in widths.items()
+    )
+
+
+def _batch(listed: Layers, batch: int) -> int:
+    """Rows at once: the largest two layers' answers live together, and shall not take more than 256 MB."""
+    largest = sum(sorted((layer.size for layer in listed), reverse=True)[:3])
+    return max(1, min(batch, (256 << 20) // (4 * max(1, largest))))
+
+
+def _told(rows: Rows) -> str:
+    return "none was" if not len(rows) else f"rows {rows.min():,} to {rows.max():,} were"
