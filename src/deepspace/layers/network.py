@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.errors import SpaceError
+from deepspace.errors import ModelError, SpaceError
 from deepspace.explore.association import Column, read_columns
 
 if TYPE_CHECKING:
     import torch
 
+    from deepspace.models import LatentModel
     from deepspace.space import BaseSpace
 
 __all__ = ["ModuleNetwork", "Network", "Note", "Part", "SpaceNetwork", "watch"]
 
 Part = Literal["encoder", "decoder", "network"]
-Note = Callable[[str, Part, "torch.nn.Module", "torch.Tensor"], None]
+Note = Callable[[str, Part, "torch.nn.Module", "torch.Tensor"], "torch.Tensor | None"]
 Rows = npt.NDArray[np.int64]
 
 
@@ -34,6 +36,8 @@ class Network(ABC):
     held_out: Rows | None
     """Rows that training never saw; None where nobody says."""
     module: torch.nn.Module
+    latent: bool = False
+    """Whether what it concludes lies between its layers, as a space's posterior mean does."""
 
     @property
     def device(self) -> torch.device:
@@ -53,8 +57,27 @@ class Network(ABC):
         """
 
     @abstractmethod
+    def worth(
+        self, x: torch.Tensor, part: Callable[[Part], None] = lambda part: None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(M, *shape) -> one number a row, (M,), that the whole network works for, and what ``run`` gives."""
+
+    @abstractmethod
     def columns(self, rows: Rows) -> list[Column]:
         """What is known of the rows, beside what the network sees."""
+
+    def untrained(self, seed: int = 0) -> Self:
+        """The same network with each weight tensor's entries in a random order: what the architecture alone gives."""
+        import torch
+
+        twin = copy.copy(self)
+        twin.module = copy.deepcopy(self.module)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for p in twin.module.parameters():
+                order = torch.randperm(p.numel(), generator=generator).to(p.device)
+                p.copy_(p.flatten()[order].reshape(p.shape))
+        return twin
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -71,12 +94,15 @@ class Network(ABC):
 class SpaceNetwork(Network):
     """Encoder and decoder of a space. Raises SpaceError for a model trained elsewhere."""
 
+    latent = True
+
     def __init__(self, space: BaseSpace) -> None:
         if space.lacks:
             raise SpaceError(
                 f"'{space.name}' was made around a model trained elsewhere, whose layers are not looked into."
             )
-        self.space, self.name, self.module, self.rows = space, space.name, space.model, len(space)
+        self.space, self.name, self.rows = space, space.name, len(space)
+        self.module: LatentModel = space.model
         held = np.asarray(space.validation_index, np.int64)
         self.held_out = held if len(held) else None
 
@@ -87,10 +113,22 @@ class SpaceNetwork(Network):
 
     def run(self, x: torch.Tensor, part: Callable[[Part], None] = lambda part: None) -> torch.Tensor:
         part("encoder")
-        mean = self.space.model.encode(x).mean
+        mean = self.module.encode(x).mean
         part("decoder")
-        self.space.model.decode(mean)
+        self.module.decode(mean)
         return mean
+
+    def worth(
+        self, x: torch.Tensor, part: Callable[[Part], None] = lambda part: None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """How well each row is rebuilt from its posterior mean: log p(x|z), or where there is no likelihood minus the
+        squared error."""
+        mean = self.module.encode(x).mean
+        part("decoder")
+        try:
+            return self.module.log_likelihood(x, mean), mean
+        except ModelError:
+            return -(self.module.expected(mean) - x.flatten(1)).square().sum(1), mean
 
     def columns(self, rows: Rows) -> list[Column]:
         return read_columns(self.space, rows)
@@ -152,6 +190,13 @@ class ModuleNetwork(Network):
             raise SpaceError(f"'{self.name}' answers with no tensor; call=lambda net, x: ... may pick one out.")
         return answer.flatten(1) if answer.ndim > 1 else answer[:, None]
 
+    def worth(
+        self, x: torch.Tensor, part: Callable[[Part], None] = lambda part: None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The largest answer of each row."""
+        answer = self.run(x, part)
+        return answer.max(1).values, answer
+
     def columns(self, rows: Rows) -> list[Column]:
         return [Column(c.name, c.values[rows], c.categories) for c in self._columns]
 
@@ -189,11 +234,12 @@ def _tensor(output: Any) -> torch.Tensor | None:
 
 
 @contextmanager
-def watch(network: Network, note: Note) -> Iterator[Callable[[torch.Tensor], torch.Tensor]]:
+def watch(network: Network, note: Note, *, worth: bool = False) -> Iterator[Callable[[torch.Tensor], Any]]:
     """Hooks on every layer for as long as the block lasts; yields what runs a batch.
 
     A layer is a module without children that runs, or a scripted one. One that runs again has a number behind its name
-    (``relu:2``), and one that the decoder shares with the encoder is NAME (decoder).
+    (``relu:2``), and one that the decoder shares with the encoder is NAME (decoder). What ``note`` returns goes on in
+    the output's place. worth: what runs a batch gives ``network.worth``.
     """
 
     current: Part = "network"
@@ -204,24 +250,25 @@ def watch(network: Network, note: Note) -> Iterator[Callable[[torch.Tensor], tor
         nonlocal current
         current = part
 
-    def hook(name: str) -> Callable[[torch.nn.Module, Any, Any], None]:
-        def seen(module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+    def hook(name: str) -> Callable[[torch.nn.Module, Any, Any], torch.Tensor | None]:
+        def seen(module: torch.nn.Module, _inputs: Any, output: Any) -> torch.Tensor | None:
             found = _tensor(output)
             if found is None:
-                return
+                return None
             runs[name, current] = count = runs.get((name, current), 0) + 1
             label = name if count == 1 else f"{name}:{count}"
             if owner.setdefault(name, current) != current:
                 label = f"{label} ({current})"
-            note(label, current, module, found)
+            instead = note(label, current, module, found)
+            return instead if found is output else None
 
         return seen
 
     handles = [m.register_forward_hook(hook(name)) for name, m in _leaves(network.module)]
 
-    def run(x: torch.Tensor) -> torch.Tensor:
+    def run(x: torch.Tensor) -> Any:
         runs.clear()
-        return network.run(x, begin)
+        return network.worth(x, begin) if worth else network.run(x, begin)
 
     with network.evaluating():
         try:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from deepspace.errors import SpaceError
 from deepspace.layers.layers import BATCH, Layer, Layers
-from deepspace.layers.network import Part, watch
+from deepspace.layers.network import Network, Part, watch
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +27,7 @@ ROWS = 4000
 WIDTH = 512
 """Most numbers kept of a layer for one row."""
 _LEAST_WIDTH = 32
+_MOST = 65_000.0  # of half precision, in which summaries are kept
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -44,7 +45,11 @@ class Recording:
         self.listed, self.layers, self.rows, self.width = listed, layers, rows, width
         self.network = listed.network
         self._folder = folder
-        self._names = {layer.name: i for i, layer in enumerate(layers)}
+        names = [layer.name for layer in layers]
+        if listed.network.latent:
+            names.insert(sum(layer.part == "encoder" for layer in layers), "latent")
+        self.names = ("input", *names)
+        self._names = {name: i for i, name in enumerate(self.names)}
         self._finalizer = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     def features(self, name: str) -> Floats:
@@ -66,7 +71,7 @@ class Recording:
 
     def _open(self, kind: str, name: str) -> npt.NDArray[Any]:
         if name not in self._names:
-            raise SpaceError(f"Layer {name!r} was not recorded: recorded are {', '.join(self._names)}.")
+            raise SpaceError(f"Layer {name!r} was not recorded: recorded are {', '.join(self.names)}.")
         file = self._folder / f"{self._names[name]}.{kind}.npy"
         return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
 
@@ -110,23 +115,28 @@ def record(
     folder = Path(tempfile.mkdtemp(prefix="deepspace-layers-"))
     recording = Recording(listed, layers, chosen, width, folder)
     try:
-        files = [_files(folder, i, layer, len(chosen), width) for i, layer in enumerate(layers)]
-        number = {layer.name: i for i, layer in enumerate(layers)}
-        at = slice(0, 0)
+        number = {name: i for i, name in enumerate(recording.names)}
+        kept = {layer.name: layer for layer in (*layers, *_ends(network, chosen[:1]))}
+        files = [_files(folder, i, kept[name], len(chosen), width) for i, name in enumerate(recording.names)]
 
         def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
-            i = number.get(name)
-            if i is not None:
-                features, peaks = files[i]
-                short, peak = summary(output.detach(), layers[i].axis, width)
-                features[at] = short.cpu().numpy()
-                peaks[at] = peak.cpu().numpy()
+            if name in number:
+                keep(name, output)
+
+        def keep(name: str, output: torch.Tensor) -> None:
+            made = summary(output.detach(), kept[name].axis, width)
+            for file, values in zip(files[number[name]], made, strict=True):
+                file[at] = values.clamp(-_MOST, _MOST).cpu().numpy()
 
         size = _batch(listed, batch)
         with watch(network, note) as run, torch.inference_mode():
             for start in range(0, len(chosen), size):
                 at = slice(start, min(start + size, len(chosen)))
-                run(network.inputs(chosen[at]))
+                x = network.inputs(chosen[at])
+                keep("input", x)
+                answer = run(x)
+                if network.latent:
+                    keep("latent", answer)
                 if tell is not None:
                     tell(f"layers of '{network.name}': {at.stop:,} of {len(chosen):,} rows")
         for pair in files:
@@ -186,6 +196,19 @@ def _width(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> int:
     raise SpaceError(
         f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.1f} GB on disk, and the budget is "
         f"{budget / 1e9:.1f} GB; take fewer rows or name the layers."
+    )
+
+
+def _ends(network: Network, row: Rows) -> tuple[Layer, Layer]:
+    """What is kept beside the layers."""
+    import torch
+
+    x = network.inputs(row)
+    with torch.inference_mode(), network.evaluating():
+        answer = network.run(x)
+    return (
+        Layer("input", "network", "input", tuple(x.shape[1:]), 0),
+        Layer("latent", "encoder", "latent", tuple(answer.shape[1:]), 0),
     )
 
 
