@@ -122,7 +122,7 @@ def test_the_wheel_holds_the_page_and_nothing_of_the_workshop(built: Path) -> No
     (wheel,) = built.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "deepspace/server/static/index.html" in names
-    assert "deepspace/report/template.html" in names
+    assert "deepspace/report/report.html" in names
     assert "deepspace/notebook/widget.js" in names
     assert "deepspace/py.typed" in names
     assert [n for n in names if n.startswith("deepspace/server/static/") and n.endswith(".js")]

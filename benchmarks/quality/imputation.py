@@ -93,6 +93,8 @@ class Cells:
 
     def _levels(self, j: int) -> NDArray[np.int64]:
         """The codes of a category that the peers are shown, the commonest in training."""
+        if not self.sizes[j]:
+            return np.empty(0, np.int64)
         seen = self.known[~np.isnan(self.known[:, j]), j].astype(int)
         return np.argsort(-np.bincount(seen, minlength=self.sizes[j]), kind="stable")[: min(self.sizes[j], MOST_LEVELS)]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deepspace.api import Space, attach, compare, fit, open, stability
     from deepspace.data import Schema
     from deepspace.errors import DeepspaceError
+    from deepspace.layers import look as layers
     from deepspace.models import AE, GAN, PCA, PPCA, QLAE, TCVAE, VAE, ConditionalVAE
     from deepspace.training import Progress, TrainConfig
 
@@ -37,6 +38,7 @@ __all__ = [
     "attach",
     "compare",
     "fit",
+    "layers",
     "open",
     "stability",
 ]
@@ -58,6 +60,7 @@ _HOMES = {
     "attach": "deepspace.api",
     "compare": "deepspace.api",
     "fit": "deepspace.api",
+    "layers": "deepspace.layers",
     "open": "deepspace.api",
     "stability": "deepspace.api",
 }
@@ -71,7 +74,8 @@ def __getattr__(name: str) -> Any:
         return version("deepspace")
     if name not in _HOMES:
         raise AttributeError(f"module 'deepspace' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    # ``layers`` is a room whose name is also a verb: the package itself can be called.
+    value = import_module("deepspace.layers") if name == "layers" else getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

@@ -179,11 +179,15 @@ class Space(BaseSpace):
 
         return ood(self, x, scores=scores)
 
-    def layers(self) -> Layers:
-        """The layers of encoder and decoder, with shapes and parameters."""
-        from deepspace.layers import layers
+    def layers(self, net: Any = None, **options: Any) -> Layers:
+        """The layers of encoder and decoder, or of another network on the same rows; see ``deepspace.layers``.
 
-        return layers(self)
+        net: a ``torch.nn.Module``, as a classifier of the same data, which is given the encoded rows (pictures in
+        0..1); ``prepare`` and ``call`` say otherwise, ``held_out`` which rows it was not trained on.
+        """
+        from deepspace.layers import layers, look
+
+        return layers(self) if net is None else look(net, self, **options)
 
     def precedents(
         self, x: Any = None, *, row: int | None = None, z: npt.ArrayLike | None = None, k: int = 10

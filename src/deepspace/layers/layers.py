@@ -10,16 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
-from deepspace.layers.network import Network, Part, SpaceNetwork, watch
+from deepspace.layers.network import ModuleNetwork, Network, Part, SpaceNetwork, watch
 from deepspace.results import Tabular, text_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
+    from deepspace.layers.depth import Depth
+    from deepspace.layers.recording import Recording
+    from deepspace.layers.similarity import Similarity
+    from deepspace.layers.strip import Strip
+    from deepspace.layers.units import Driver, Unit, Units
     from deepspace.space import BaseSpace
 
-__all__ = ["Layer", "Layers", "activations", "layers", "list_layers"]
+__all__ = ["Layer", "Layers", "activations", "layers", "list_layers", "look"]
 
 BATCH = 256
 _LAST = ("Linear", "LayerNorm", "Embedding", "LSTM", "GRU", "RNN", "MultiheadAttention", "RMSNorm", "Bilinear")
@@ -107,6 +112,49 @@ class Layers(Tabular):
             )
         return _collect(self, lambda part: self.network.inputs(chosen[part]), len(chosen), names, batch)
 
+    def record(self, rows: npt.ArrayLike | None = None, **options: Any) -> Recording:
+        """A summary of every layer at rows, streamed to disk; see ``deepspace.layers.record``."""
+        from deepspace.layers.recording import record
+
+        return record(self, rows, **options)
+
+    def depth(self, columns: str | Sequence[str] | None = None, **options: Any) -> Depth:
+        """What can be read off each layer, beside three comparisons; see ``deepspace.layers.depth``."""
+        from deepspace.layers.depth import depth
+
+        return depth(self, columns, **options)
+
+    def similarity(self, other: Layers | None = None, *, rows: npt.ArrayLike | None = None) -> Similarity:
+        """Linear CKA of all layers, or of these against another network's at the same rows."""
+        from deepspace.layers.similarity import similarity
+
+        mine = self.record(rows)
+        theirs = None if other is None else other.record(mine.rows)
+        try:
+            return similarity(mine, theirs)
+        finally:
+            mine.close()
+            if theirs is not None:
+                theirs.close()
+
+    def units(self, layer: str, **options: Any) -> Units:
+        """What each unit of a layer goes with; see ``deepspace.layers.units``."""
+        from deepspace.layers.units import units
+
+        return units(self, layer, **options)
+
+    def unit(self, layer: str, index: int, **options: Any) -> tuple[Unit, tuple[Driver, ...], tuple[Driver, ...]]:
+        """One unit: what it goes with, the rows that drive it most, and least; see ``deepspace.layers.unit``."""
+        from deepspace.layers.units import unit
+
+        return unit(self, layer, index, **options)
+
+    def strip(self, row: int | None = None, *, z: npt.ArrayLike | None = None, **options: Any) -> Strip:
+        """One item's way through all layers; see ``deepspace.layers.strip``."""
+        from deepspace.layers.strip import strip
+
+        return strip(self, row, z=z, **options)
+
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa
 
@@ -128,6 +176,17 @@ class Layers(Tabular):
 def layers(space: BaseSpace) -> Layers:
     """List the layers of a space's encoder and decoder by running a row through both."""
     return list_layers(SpaceNetwork(space))
+
+
+def look(net: Any, x: Any, **options: Any) -> Layers:
+    """The layers of any ``torch.nn.Module`` on rows x: an array or tensor (N, ...), or a space whose rows are meant.
+
+    options: ``name``, ``columns``, ``held_out``, ``prepare`` and ``call``, as ``ModuleNetwork`` has them.
+    """
+    from deepspace.space import BaseSpace
+
+    made = ModuleNetwork.on(net, x, **options) if isinstance(x, BaseSpace) else ModuleNetwork(net, x, **options)
+    return list_layers(made)
 
 
 def list_layers(network: Network) -> Layers:

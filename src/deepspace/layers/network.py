@@ -166,6 +166,14 @@ class ModuleNetwork(Network):
         if self.held_out is not None and not (self.held_out[0] >= 0 and self.held_out[-1] < self.rows):
             raise SpaceError(f"held_out has row {self.held_out[-1]:,} and there are {self.rows:,} rows.")
         self._columns = [_column(k, v, self.rows) for k, v in (columns or {}).items()]
+        self._space: BaseSpace | None = None
+
+    @classmethod
+    def on(cls, net: torch.nn.Module, space: BaseSpace, **options: Any) -> ModuleNetwork:
+        """A network of the user's on the encoded rows of a space, with the space's columns beside those given."""
+        made = cls(net, space.samples, **options)
+        made._space = space
+        return made
 
     def inputs(self, rows: npt.ArrayLike) -> torch.Tensor:
         chosen = np.asarray(rows, np.int64)
@@ -198,7 +206,9 @@ class ModuleNetwork(Network):
         return answer.max(1).values, answer
 
     def columns(self, rows: Rows) -> list[Column]:
-        return [Column(c.name, c.values[rows], c.categories) for c in self._columns]
+        own = [Column(c.name, c.values[rows], c.categories) for c in self._columns]
+        taken = {c.name for c in own}
+        return own + [c for c in (read_columns(self._space, rows) if self._space else []) if c.name not in taken]
 
 
 def _floats(batch: Any) -> torch.Tensor:

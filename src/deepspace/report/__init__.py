@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deepspace.report.atlas import atlas
 from deepspace.report.report import render, report
 
-__all__ = ["render", "report"]
+__all__ = ["atlas", "render", "report"]

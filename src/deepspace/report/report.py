@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from deepspace.errors import DeepspaceError, SpaceError
 from deepspace.metrics import Measures, Uncovered, health, measure, uncovered
 from deepspace.report.pictures import Key, colours, curve, map_picture
 from deepspace.report.samples import ROWS, generated, originals, reconstructions
+from deepspace.report.writing import template, write
 from deepspace.results import figure
 
 if TYPE_CHECKING:
@@ -33,37 +32,17 @@ def report(space: BaseSpace, file: str | Path, *, overwrite: bool = True) -> Pat
     written.
     """
     target = Path(file)
-    if target.exists() and not overwrite:
+    if target.exists() and not overwrite:  # before the work, not after
         raise SpaceError(f"cannot write the report: {target} exists; choose another name or allow overwriting.")
-    page = render(space)
-    partial = target.with_name(target.name + ".partial")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, target)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise SpaceError(f"cannot write the report to {target}: {error.strerror or error}.") from error
-    return target
+    return write(render(space), target, "report", overwrite=overwrite)
 
 
 def render(space: BaseSpace, measures: Measures | None = None) -> str:
     """The page as text. ``measures`` are taken now unless given."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     taken = measure(space) if measures is None else measures
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure
     picture, key = _map(space)
     left_out = _left_out(space)
-    return environment.get_template("template.html").render(
+    return template("report.html").render(
         space=space,
         health=health(space, taken),
         provenance=space.manifest.get("provenance", {}),
