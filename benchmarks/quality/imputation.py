@@ -111,7 +111,10 @@ def peers() -> dict[str, Callable[[Cells], Floats]]:
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.impute import IterativeImputer, KNNImputer
 
-    bounds = {"min_value": -20, "max_value": 20}  # in deviations: without, its rounds run away on the hospital's columns
+    bounds = {
+        "min_value": -20,
+        "max_value": 20,
+    }  # in deviations: without, its rounds run away on the hospital's columns
     iterative = lambda: IterativeImputer(random_state=0, max_iter=10, keep_empty_features=True, **bounds)  # noqa: E731
     neighbours = lambda: KNNImputer(n_neighbors=5, keep_empty_features=True)  # noqa: E731
     return {

@@ -25,7 +25,7 @@ def two_nn(x: npt.ArrayLike, *, discard: float = 0.1) -> Dimension:
 
     Those ratios have a Pareto distribution whose exponent is the dimension; it is fitted by maximum likelihood to all
     but the largest tenth, which curvature and outliers spoil (censored there), and its interval follows from the gamma
-    distribution of the estimate. Rows that are equal are one.
+    distribution of the estimate, with half as many rows: neighbours share their distances. Rows that are equal are one.
     """
     from scipy.stats import gamma
     from sklearn.neighbors import NearestNeighbors
@@ -42,5 +42,5 @@ def two_nn(x: npt.ArrayLike, *, discard: float = 0.1) -> Dimension:
         return Dimension(float("nan"), (float("nan"), float("nan")), len(points))
     # Censored exponential: those beyond count with the largest that is kept.
     total = float(ratios[:kept].sum() + (len(ratios) - kept) * ratios[kept - 1])
-    low, high = gamma.ppf([0.025, 0.975], kept) / total
+    low, high = gamma.ppf([0.025, 0.975], kept / 2) / (total / 2)
     return Dimension(kept / total, (float(low), float(high)), len(ratios))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
-from deepspace.layers.network import ModuleNetwork, Network, Part, SpaceNetwork, watch
+from deepspace.layers.network import ModuleNetwork, Network, Part, SpaceNetwork, scripted, watch
 from deepspace.results import Tabular, text_table
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def list_layers(network: Network) -> Layers:
     import torch
 
     found: dict[str, Layer] = {}
-    left_out: dict[str, str] = {}
+    left_out = dict.fromkeys(scripted(network.module), "it is scripted, and no hook reaches what it runs")
     counted: set[int] = set()
     count = min(2, network.rows)
 
@@ -217,9 +217,8 @@ def list_layers(network: Network) -> Layers:
     with watch(network, note) as run, torch.inference_mode():
         run(network.inputs(np.arange(count)))
     if not found:
-        raise SpaceError(
-            f"'{network.name}' has no layer that runs as a module of its own, so there is nothing to show."
-        )
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items()) or "it runs no module of its own"
+        raise SpaceError(f"'{network.name}' has no layer that can be looked into: {why}.")
     return Layers(tuple(found.values()), sum(p.numel() for p in network.module.parameters()), network, left_out)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deepspace.models import LatentModel
     from deepspace.space import BaseSpace
 
-__all__ = ["ModuleNetwork", "Network", "Note", "Part", "SpaceNetwork", "watch"]
+__all__ = ["ModuleNetwork", "Network", "Note", "Part", "SpaceNetwork", "scripted", "watch"]
 
 Part = Literal["encoder", "decoder", "network"]
 Note = Callable[[str, Part, "torch.nn.Module", "torch.Tensor"], "torch.Tensor | None"]
@@ -247,7 +247,7 @@ def _tensor(output: Any) -> torch.Tensor | None:
 def watch(network: Network, note: Note, *, worth: bool = False) -> Iterator[Callable[[torch.Tensor], Any]]:
     """Hooks on every layer for as long as the block lasts; yields what runs a batch.
 
-    A layer is a module without children that runs, or a scripted one. One that runs again has a number behind its name
+    A layer is a module without children that runs. One that runs again has a number behind its name
     (``relu:2``), and one that the decoder shares with the encoder is NAME (decoder). What ``note`` returns goes on in
     the output's place. worth: what runs a batch gives ``network.worth``.
     """
@@ -289,16 +289,20 @@ def watch(network: Network, note: Note, *, worth: bool = False) -> Iterator[Call
 
 
 def _leaves(module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
-    """Modules that are watched, each once. What is inside a scripted module runs where no hook reaches, so that one is
-    a leaf."""
+    """Modules that are watched, each once: those without children."""
+    within = scripted(module)
+    for name, child in module.named_modules():
+        if not any(child.children()) and not any(name == w or name.startswith(f"{w}.") or not w for w in within):
+            yield name or type(child).__name__, child
+
+
+def scripted(module: torch.nn.Module) -> tuple[str, ...]:
+    """The outermost scripted modules, "" for the module itself: what they run is not Python, and no hook reaches it."""
     import torch
 
-    scripted: list[str] = []
+    found: list[str] = []
     for name, child in module.named_modules():
-        if any(name.startswith(f"{outer}.") for outer in scripted):
-            continue
-        if isinstance(child, torch.jit.ScriptModule):
-            scripted.append(name)
-        elif any(child.children()):
-            continue
-        yield name or type(child).__name__, child
+        inside = any(not outer or name.startswith(f"{outer}.") for outer in found)
+        if isinstance(child, torch.jit.ScriptModule) and not inside:
+            found.append(name)
+    return tuple(found)

@@ -194,8 +194,8 @@ def _width(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> int:
             return width
         width //= 2
     raise SpaceError(
-        f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.1f} GB on disk, and the budget is "
-        f"{budget / 1e9:.1f} GB; take fewer rows or name the layers."
+        f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.2g} GB on disk, and the budget is "
+        f"{budget / 1e9:.2g} GB; take fewer rows or name the layers."
     )
 
 

@@ -32,6 +32,8 @@ FDR = 0.05
 _LEAST = 0.15
 """The weakest association by which a unit is named: below, it is sure and says little."""
 _PERMUTATIONS = 2000
+_THEIRS = 0.8
+"""What a descriptor counts beside a column of the user's: where both fit about as well, a unit has the user's word."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,8 @@ def _links(peaks: Floats, columns: list[Column], looks: set[str], seed: int) -> 
     out = []
     for i in range(len(ranked)):
         passed = [j for j in np.argsort(-np.abs(found[i])) if q[i, j] <= FDR and abs(found[i, j]) >= _LEAST]
-        out.append(tuple(_link(columns[j], ranked[i], found[i, j], p[i, j], q[i, j], looks) for j in passed))
+        links = [_link(columns[j], ranked[i], found[i, j], p[i, j], q[i, j], looks) for j in passed]
+        out.append(tuple(sorted(links, key=lambda k: -abs(k.strength) * (_THEIRS if k.descriptor else 1))))
     return out
 
 

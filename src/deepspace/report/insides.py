@@ -91,7 +91,7 @@ def _paint(shares: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
     place = shares.astype(np.float64) * (len(RAMP) - 1)
     below = np.clip(place.astype(int), 0, len(RAMP) - 2)
     part = (place - below)[..., None]
-    return np.rint(RAMP[below] * (1 - part) + RAMP[below + 1] * part).astype(np.uint8)
+    return np.asarray(np.rint(RAMP[below] * (1 - part) + RAMP[below + 1] * part), np.uint8)
 
 
 def _hex(share: float) -> str:
