@@ -22,6 +22,9 @@ def layers(
         list[str] | None,
         typer.Option("--column", metavar="COLUMN", help="Print how a column becomes readable with depth; repeatable."),
     ] = None,
+    dreams: Annotated[
+        int, typer.Option("--dreams", metavar="N", help="In the atlas, make up what N units a layer look for.", min=0)
+    ] = 0,
     seed: Annotated[int, typer.Option(help="For what is drawn at random: controls, permutations.")] = 0,
 ) -> None:
     """List the layers of a space's networks, or write an atlas of them.
@@ -45,5 +48,5 @@ def layers(
             typer.echo(str(found))
         if output is not None:
             with busy("Measuring") as tell:
-                written = atlas(found, output, seed=seed, tell=tell)
+                written = atlas(found, output, dreams=dreams, seed=seed, tell=tell)
             result(written)

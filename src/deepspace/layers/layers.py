@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
+    from deepspace.layers.concepts import Concept
     from deepspace.layers.depth import Depth
+    from deepspace.layers.dreaming import Dream
+    from deepspace.layers.maps import LayerMap, MapSeries
     from deepspace.layers.recording import Recording
+    from deepspace.layers.saliency import Saliency
     from deepspace.layers.similarity import Similarity
     from deepspace.layers.strip import Strip
     from deepspace.layers.units import Driver, Unit, Units
@@ -154,6 +158,40 @@ class Layers(Tabular):
         from deepspace.layers.strip import strip
 
         return strip(self, row, z=z, **options)
+
+    def map(self, layer: str, **options: Any) -> LayerMap:
+        """A 2-D map of one layer's answers; see ``deepspace.layers.layer_map``."""
+        from deepspace.layers.maps import layer_map
+
+        return layer_map(self, layer, **options)
+
+    def maps(self, names: Sequence[str] | None = None, **options: Any) -> MapSeries:
+        """A map a layer, from the input on, each laid upon the one before; see ``deepspace.layers.layer_maps``."""
+        from deepspace.layers.maps import layer_maps
+
+        return layer_maps(self, names, **options)
+
+    def concept(self, rows: npt.ArrayLike, **options: Any) -> Concept:
+        """A concept given by rows: where it can be read, and whether a conclusion follows it; see
+        ``deepspace.layers.concept``."""
+        from deepspace.layers.concepts import concept
+
+        return concept(self, rows, **options)
+
+    def saliency(
+        self, rows: npt.ArrayLike, target: int | Literal["prediction"] = "prediction", **options: Any
+    ) -> Saliency:
+        """What of the input a conclusion rests on, with the check by random weights beside it; see
+        ``deepspace.layers.saliency``."""
+        from deepspace.layers.saliency import saliency
+
+        return saliency(self, rows, target, **options)
+
+    def dream(self, layer: str, unit: int, **options: Any) -> Dream:
+        """A made-up item that a unit answers to most; see ``deepspace.layers.dream``."""
+        from deepspace.layers.dreaming import dream
+
+        return dream(self, layer, unit, **options)
 
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa

@@ -10,9 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
-from deepspace.layers import Depth, Driver, Layers, Recording, Unit, depth, drivers, record, similarity, strip, units
+from deepspace.explore.association import Column
+from deepspace.layers import (
+    Depth,
+    Driver,
+    Layers,
+    Recording,
+    SpaceNetwork,
+    Unit,
+    depth,
+    dream,
+    drivers,
+    layer_maps,
+    record,
+    saliency,
+    similarity,
+    strip,
+    units,
+)
 from deepspace.report.charts import Line, heat, line_chart
-from deepspace.report.insides import drawn_item, drawn_maps
+from deepspace.report.insides import drawn_array, drawn_item, drawn_maps, drawn_saliency
+from deepspace.report.pictures import Key, colours, map_picture
 from deepspace.report.writing import template, write
 
 __all__ = ["atlas"]
@@ -22,6 +40,7 @@ _COLUMNS = 8
 _UNITS = 6
 _ITEMS = 9
 _EXAMPLES = 3
+_MAPS = 9
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,7 @@ class _Page:
     unit: Unit
     most: tuple[str, ...]
     share: str
+    dreams: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -53,12 +73,14 @@ def atlas(
     listed: Layers,
     file: str | Path,
     *,
+    dreams: int = 0,
     seed: int = 0,
     overwrite: bool = True,
     tell: Callable[[str], None] | None = None,
 ) -> Path:
-    """Write the atlas of a network's layers to ``file``: strips of items, charts of depth, the likeness of layers, and
-    the units that have a name with the real items that drive them.
+    """Write the atlas of a network's layers to ``file``: charts of depth, a map a layer, single items with their maps
+    and what the conclusion rests on, the likeness of layers, and the units that have a name with the real items that
+    drive them. dreams: for how many units a layer a picture is made up of what they look for, seconds each.
 
     One page with everything inside, no script, nothing to fetch; written beside and moved into place. Raises SpaceError
     when it cannot be written.
@@ -73,13 +95,18 @@ def atlas(
         for i, layer in enumerate(made.layers):
             if tell is not None:
                 tell(f"units of {layer.name} ({i + 1} of {len(made.layers)})")
-            chapters.append(_chapter(listed, made, layer.name, seed))
-        alike = similarity(made)
+            chapters.append(_chapter(listed, made, layer.name, seed, dreams))
+        alike, examples = similarity(made), _examples(made)
+        maps, key = _maps(listed, made, seed, tell)
         page = template("atlas.html").render(
             name=listed.network.name,
             listed=listed,
             n=len(made.rows),
-            strips=[_strip(listed, int(row)) for row in _examples(made)],
+            strips=[_strip(listed, int(row)) for row in examples],
+            rests=_rests(listed, examples, seed, tell),
+            maps=maps,
+            key=key,
+            dreamt=dreams > 0,
             charts=[] if read is None else [_chart(read, c, i) for i, c in enumerate(_mine(read))],
             looks=[] if read is None else [_chart(read, c, i) for i, c in enumerate(_looks(read))],
             note="" if read is None else read.note,
@@ -172,17 +199,84 @@ def _dimension(read: Depth) -> str:
     return line_chart([line], read.layers, low=0.0)
 
 
-def _chapter(listed: Layers, made: Recording, name: str, seed: int) -> _Chapter:
+def _maps(
+    listed: Layers, made: Recording, seed: int, tell: Callable[[str], None] | None
+) -> tuple[list[tuple[str, str, str]], Key | None]:
+    """(layer, picture, sentence) of some layers from the input on, and the legend of their colours."""
+    names = list(made.names)
+    if listed.network.latent:
+        names = names[: names.index("latent") + 1]
+    if len(names) > _MAPS:
+        names = [names[i] for i in np.linspace(0, len(names) - 1, _MAPS).round().astype(int)]
+    try:
+        found = layer_maps(listed, names, recording=made, seed=seed, tell=tell)
+    except SpaceError:  # too few rows, or answers that are not finite
+        return [], None
+    column = next(iter(made.network.columns(made.rows)), None)
+    paint, key = (np.full((len(made.rows), 3), 90, np.uint8), None) if column is None else _coloured(column)
+    drawn = []
+    for one in found.items:
+        said = f"trustworthiness {one.trustworthiness:.2f}"
+        if column is not None and column.name in one.separation:
+            apart = one.separation[column.name]
+            said = f"{column.name} by 5 nearest {apart.value:.2f} (commonest or mean {apart.baseline:.2f}); {said}"
+        drawn.append((one.layer, map_picture(one.positions, paint, 300), said))
+    return drawn, key
+
+
+def _coloured(column: Column) -> tuple[npt.NDArray[np.uint8], Key]:
+    words = column.categories
+    values = [
+        None if not np.isfinite(v) else (float(v) if words is None else words[int(v)]) for v in column.values.tolist()
+    ]
+    return colours(column.name, values, numeric=words is None)
+
+
+def _rests(
+    listed: Layers, rows: npt.NDArray[np.int64], seed: int, tell: Callable[[str], None] | None
+) -> dict[str, object] | None:
+    """What of each row its conclusion rests on: the prediction, or the latent that varies most over these rows."""
+    network = listed.network
+    try:
+        target = (
+            int(np.asarray(network.space.latents.mean).std(0).argmax()) if isinstance(network, SpaceNetwork) else None
+        )
+        found = saliency(listed, rows, "prediction" if target is None else target, seed=seed, tell=tell)
+    except SpaceError:
+        return None
+    items = [
+        drawn_saliency(network, int(row), value, found.names) for row, value in zip(rows, found.values, strict=True)
+    ]
+    return {"items": items, "check": found.check, "target": found.target_name, "method": found.method}
+
+
+def _chapter(listed: Layers, made: Recording, name: str, seed: int, dreams: int) -> _Chapter:
     found = units(listed, name, recording=made, seed=seed)
     pages = tuple(
         _Page(
             unit,
             tuple(_driver(listed, d) for d in drivers(listed, name, unit.index, made, count=_ITEMS)),
             f"{unit.fires:.0%}",
+            _dreams(listed, name, unit.index, seed) if i < dreams else (),
         )
-        for unit in _different(found.named)
+        for i, unit in enumerate(_different(found.named))
     )
     return _Chapter(name, found.layer.kind, len(found.named), len(found), pages)
+
+
+def _dreams(listed: Layers, layer: str, unit: int, seed: int) -> tuple[tuple[str, str], ...]:
+    """(what it is, picture) of what a unit looks for: free pixels, and on the data's manifold through the decoder."""
+    drawn = []
+    for through, word in (("pixels", "any picture"), ("decoder", "of what the model can make")):
+        try:
+            made = dream(listed, layer, unit, through=through, seed=seed)  # type: ignore[arg-type]
+        except SpaceError:  # no pixels, no decoder, or a unit that does not move
+            continue
+        against = f"{made.ratio:.1f} x the strongest row" if np.isfinite(made.ratio) else "above the strongest row"
+        if made.activation <= made.reference.max():
+            against = f"stronger than {made.percentile:.0f} % of rows"
+        drawn.append((f"{word}, {against}", drawn_array(made.picture, f"unit {unit}")))
+    return tuple(drawn)
 
 
 def _different(named: Sequence[Unit]) -> list[Unit]:

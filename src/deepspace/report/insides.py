@@ -11,13 +11,13 @@ import numpy.typing as npt
 from deepspace.layers import LayerMaps, Network, SpaceNetwork
 from deepspace.report.pictures import RAMP, data_uri, sparkline
 
-__all__ = ["drawn_item", "drawn_maps"]
+__all__ = ["drawn_array", "drawn_item", "drawn_maps", "drawn_saliency"]
 
 _SIDE = 72
 _MAP = 40
 _MOST = 6
 """Cells of a record that a small card has room for."""
-_INK = "#333333"
+_INK, _MADE = "#333333", "#d55e00"
 
 
 def drawn_item(network: Network, row: int, box: tuple[tuple[int, int], ...] | None = None, title: str = "") -> str:
@@ -38,6 +38,34 @@ def drawn_item(network: Network, row: int, box: tuple[tuple[int, int], ...] | No
     if box is not None and len(box) == 1:
         mark = f" sees {box[0][0]} to {box[0][1]}"
     return f'<span class="card" title="{label}{mark}">{sparkline([(_INK, line)], width=150, height=48)}</span>'
+
+
+def drawn_array(x: npt.NDArray[Any], label: str) -> str:
+    """What was made up, in the network's own units; the caller says that it is generated."""
+    if x.ndim == 3 and x.shape[0] in (1, 3):
+        return _picture(x, None, escape(label))
+    return f'<span class="card">{sparkline([(_MADE, x[0] if x.ndim == 2 else x.ravel())], width=150, height=48)}</span>'
+
+
+def drawn_saliency(network: Network, row: int, values: npt.NDArray[Any], names: tuple[str, ...]) -> str:
+    """A real item beside what its conclusion rests on: red raises it, blue lowers it; of a table the strongest
+    columns."""
+    item = drawn_item(network, row)
+    if names:
+        order = np.argsort(-np.abs(values.ravel()))[:_MOST]
+        lines = "".join(f"<br>{escape(names[i])} {values.ravel()[i]:+.3g}" for i in order)
+        return f'{item}<span class="card"><b>rests on</b>{lines}</span>'
+    if values.ndim == 3:
+        level = values.sum(0)
+        most = float(np.quantile(np.abs(level), 0.99)) or 1.0
+        share = np.clip(level / most, -1, 1)[..., None]
+        ends = np.where(share > 0, np.array([178.0, 24, 43]), np.array([33.0, 102, 172]))
+        pixels = np.asarray(np.rint(250 + (ends - 250) * np.abs(share)), np.uint8)
+        step = max(1, round(max(level.shape) / (2 * _SIDE)))
+        uri = data_uri(np.ascontiguousarray(pixels[::step, ::step]))
+        return f'{item}<img class="item" width="{_SIDE}" src="{uri}" alt="what row {row} rests on">'
+    line = sparkline([(_MADE, values[0] if values.ndim == 2 else values.ravel())], width=150, height=48)
+    return f'{item}<span class="card" title="attribution">{line}</span>'
 
 
 def _picture(x: npt.NDArray[Any], box: tuple[tuple[int, int], ...] | None, label: str) -> str:
