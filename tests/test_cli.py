@@ -273,6 +273,10 @@ def test_measure_layers_verify_and_report(cli: Cli, fitted: Path, tmp_path: Path
     layers = cli("layers", fitted)
     assert "encoder" in layers.stdout
     assert "decoder" in layers.stdout
+    page = cli("layers", fitted, "-o", tmp_path / "atlas.html")
+    assert page.stdout.strip().splitlines()[-1] == str(tmp_path / "atlas.html")
+    assert "What the layers of" in (tmp_path / "atlas.html").read_text(encoding="utf-8")
+    assert "has no column 'nowhere' to read off" in refusal(cli("layers", fitted, "--column", "nowhere"))
     assert cli("verify", fitted).stdout == f"{fitted}\n"
     page = cli("report", fitted, "-o", "report.html")
     assert page.stdout == "report.html\n"

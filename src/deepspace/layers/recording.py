@@ -133,7 +133,7 @@ def record(
             for start in range(0, len(chosen), size):
                 at = slice(start, min(start + size, len(chosen)))
                 x = network.inputs(chosen[at])
-                keep("input", x)
+                keep("input", x.nan_to_num(0.0))  # a cell that is missing stands at the column's mean
                 answer = run(x)
                 if network.latent:
                     keep("latent", answer)

@@ -1,0 +1,113 @@
+"""Inside the network in the drawer: an item's way through the layers, what each layer tells, and units' pages."""
+
+from __future__ import annotations
+
+import pytest
+
+import deepspace as ds
+from deepspace.server import Session
+from tests.e2e.conftest import until
+from tests.e2e.test_accessibility import CHECK, ENGINE
+
+
+def place(page):
+    strip = page.page.get_by_test_id("strip")
+    return strip.get_attribute("data-place") if strip.count() else None
+
+
+@pytest.mark.parametrize("modality", ["image", "table", "signal"])
+def test_the_strip_follows_the_cursor_and_stays_with_what_is_pinned(walk, modality):
+    space, page = walk(modality)
+    page.page.get_by_role("button", name="Layers", exact=True).click()
+    until(lambda: place(page) == "row:0", "the first row's way")
+    assert "drawer=network" in page.page.url
+    shown = page.page.get_by_test_id("layer")
+    names = [layer.name for layer in ds.open(space.folder).layers()]
+    assert 1 < shown.count() <= len(names)
+    assert shown.first.get_by_role("button").count() > 0
+    spots = page.spots(len(space))
+    row = int(spots[:, 1].argmin())  # above the drawer
+    page.page.mouse.move(*spots[row])
+    until(lambda: place(page) == f"row:{page.ask('hover')}" != "row:-1", "the way of the row under the cursor")
+    page.page.mouse.move(spots[row][0] + 23, spots[row][1] - 31)
+    until(lambda: page.ask("hover") == -1 and (place(page) or "").startswith("at:"), "the way of a place")
+    assert "generated" in page.words("strip")
+    page.page.get_by_label("every step").check()
+    until(lambda: [s.get_attribute("data-layer") for s in shown.all()] == names, "every layer")
+    page.page.mouse.click(*spots[row])
+    page.wait("pinned", "the pin")
+    until(lambda: place(page) == f"row:{page.ask('pinned.index')}", "the pinned item's way")
+    page.page.mouse.move(spots[row][0] + 60, spots[row][1] - 20)
+    page.page.wait_for_timeout(400)
+    assert place(page) == f"row:{page.ask('pinned.index')}"
+    page.page.get_by_role("group", name="The way of").get_by_role("button", name="cursor").click()
+    until(lambda: not (place(page) or "").startswith("row:") or page.ask("hover") >= 0, "the cursor's way")
+
+
+def test_a_unit_tells_what_drives_it_and_leads_back(walk, built):
+    _, page = walk("image", "#drawer=network", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    until(lambda: place(page), "the strip")
+    layer = page.page.get_by_test_id("layer").nth(1)
+    first = layer.get_by_role("button").first
+    name, unit = layer.get_attribute("data-layer"), first.get_attribute("data-unit")
+    # From unit to unit with the arrows; the map's cursor stays where it is.
+    first.focus()
+    page.page.keyboard.press("ArrowDown")
+    second = page.page.evaluate("document.activeElement.dataset.unit")
+    assert second == layer.get_by_role("button").nth(1).get_attribute("data-unit")
+    assert page.ask("place") is None
+    first.click()
+    until(lambda: page.page.get_by_test_id("unit-page").count(), "the unit's page")
+    assert f"unit {unit} of" in page.words("unit-title")
+    assert name in page.words("unit-title")
+    assert f"unit={name}|{unit}" in page.page.url
+    assert page.page.evaluate(CHECK) == []
+    after = page.page.get_by_role("button", name="next unit")
+    after.click()
+    until(lambda: f"unit {int(unit) + 1} of" in page.words("unit-title"), "the next unit")
+    page.page.get_by_role("navigation", name="with a name").get_by_role("button").first.click()
+    drivers = page.page.get_by_test_id("unit-most").get_by_test_id("driver")
+    until(lambda: drivers.count() == 8, "the items that drive it")
+    row = int(drivers.first.get_attribute("data-row"))
+    drivers.first.get_by_role("button").click()
+    page.wait(f"pinned?.index === {row}", "the pin")
+    page.page.get_by_test_id("unit-back").click()
+    until(lambda: place(page) == f"row:{row}", "the pinned item's way")
+
+
+def test_depth_is_read_while_one_looks_elsewhere(walk, built):
+    space, page = walk("image", "#drawer=network&inside=depth", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    drawer = page.page.get_by_test_id("drawer")
+    until(lambda: page.page.get_by_test_id("depth-making").or_(page.page.get_by_test_id("depth-chart")).count(), "work")
+    page.page.keyboard.press("1")
+    until(lambda: "latent dimension" in drawer.inner_text(), "another panel")
+    page.page.get_by_role("button", name="Layers", exact=True).click()
+    until(lambda: page.page.get_by_test_id("depth-chart").count(), "the chart", timeout=120)
+    chosen = page.page.get_by_test_id("depth-column")
+    assert chosen.locator("optgroup").count() == 2
+    target = space.schema.target.name
+    assert chosen.input_value() == target
+    assert page.words("depth-sentence").startswith(target)
+    slider = page.page.get_by_role("slider", name="Layer in the chart")
+    slider.focus()
+    page.page.keyboard.press("Home")
+    until(lambda: "the item itself" in page.words("depth-now"), "the first layer")
+    assert "accuracy" in page.words("depth-chart")
+    assert "n = " in page.words("depth-chart")
+    chosen.select_option("brightness")
+    until(lambda: "brightness" in page.words("depth-sentence"), "another column")
+    assert "read=brightness" in page.page.url
+    assert page.page.evaluate(CHECK) == []
+
+
+def test_a_space_without_layers_says_why(serve, browse, tmp_path):
+    import numpy as np
+
+    rows = np.random.default_rng(0).normal(size=(90, 2)) + 6 * np.eye(2)[np.arange(90) % 2]
+    space = ds.attach(latents=rows, data=np.float32(rows), path=tmp_path / "bare.space")
+    page = browse(serve(Session("bare", space=space)).address + "#drawer=network").ready()
+    said = page.page.get_by_test_id("network-reason")
+    until(said.count, "the sentence")
+    assert said.inner_text().endswith(".")

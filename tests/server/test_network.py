@@ -1,0 +1,272 @@
+"""Inside the networks, as the page gets them, against what the Python functions give."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+import deepspace as ds
+from deepspace.layers import Layers, layers, record
+from deepspace.layers.depth import Reading, depth
+from deepspace.layers.strip import strip
+from deepspace.layers.units import drivers, units
+from deepspace.server import Session
+from deepspace.server.depths import sentence, share_of
+from deepspace.server.items import Items
+from deepspace.server.network import Inside, shrunk
+from tests.server.conftest import Running
+from tests.spaces import MODALITIES, fit, raw
+
+Served = Callable[[str], tuple[ds.Space, Running]]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    made: dict[str, tuple[ds.Space, Running]] = {}
+    with ExitStack() as stack:
+
+        def of(modality: str) -> tuple[ds.Space, Running]:
+            if modality not in made:
+                space = fit(modality, tmp_path_factory.mktemp(modality), epochs=3)
+                running = Running(Session(space.name, space=space))
+                stack.callback(running.close)
+                made[modality] = space, running
+            return made[modality]
+
+        yield of
+
+
+def ended(http: httpx.Client) -> dict[str, Any]:
+    """The reading once nothing is under way."""
+    for _ in range(1200):
+        state: dict[str, Any] = http.get("/api/network/depth").json()
+        if state["state"] != "making":
+            return state
+        time.sleep(0.1)
+    raise AssertionError(f"still {state['doing']}")
+
+
+def alone(space: ds.Space) -> ds.Space:
+    """The same space with a model of its own: the server decodes through the other meanwhile, past the same hooks."""
+    return ds.open(space.folder)
+
+
+def wide(listed: Layers) -> str:
+    """A layer of the encoder with several units."""
+    return next(layer.name for layer in listed if layer.part == "encoder" and layer.units > 2)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_the_layers_are_the_spaces_own(served: Served, modality: str) -> None:
+    space, running = served(modality)
+    info = running.http.get("/api/network").json()
+    own = layers(alone(space))
+    assert [(x["name"], x["part"], x["kind"], tuple(x["shape"]), x["units"]) for x in info["layers"]] == [
+        (x.name, x.part, x.kind, x.shape, x.units) for x in own
+    ]
+    assert info["parameters"] == own.parameters
+    assert info["reason"] is None
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("place", ["row:7", "at:0.25,-0.5", "mean"])
+def test_a_strip_is_what_python_gives(served: Served, modality: str, place: str) -> None:
+    space, running = served(modality)
+    said = running.http.get("/api/network/strip", params={"place": place}).json()
+    z = {
+        "row:7": np.asarray(space.latents.mean[7]),
+        "at:0.25,-0.5": space.map.inverse_transform(np.array([[0.25, -0.5]], np.float32))[0],
+        "mean": np.asarray(space.latents.mean).mean(0),
+    }[place]
+    listed = layers(alone(space))
+    own = strip(listed, 7, most=8) if place == "row:7" else strip(listed, z=z, most=8)
+    assert said["place"] == place
+    assert said["generated"] is (place != "row:7")
+    np.testing.assert_allclose(said["latent"], own.concluded, atol=1e-4)
+    assert [x["name"] for x in said["layers"]] == [x.name for x in own.layers]
+    for got, theirs in zip(said["layers"], own.layers, strict=True):
+        np.testing.assert_allclose(got["shares"], theirs.shares, atol=1e-3)
+        assert got["count"] == theirs.count
+        values = np.frombuffer(base64.b64decode(got["data"]), np.uint8).astype(float)
+        values = got["low"] + values / 255 * (got["high"] - got["low"])
+        # Equal to half a step of the scale, unit by unit: near ties may change places between two runs.
+        step = (got["high"] - got["low"]) / 255 + 1e-4
+        found = dict(zip(got["units"], values.reshape(len(got["units"]), -1), strict=True))
+        theirs_by = dict(zip(theirs.units.tolist(), theirs.maps.reshape(len(theirs.units), -1), strict=True))
+        shared = found.keys() & theirs_by.keys()
+        assert len(shared) >= len(found) - 1
+        for unit in shared:
+            np.testing.assert_allclose(found[unit], theirs_by[unit], atol=step)
+
+
+def test_what_goes_in_and_comes_out_are_the_items(served: Served) -> None:
+    space, running = served("image")
+    said = running.http.get("/api/network/strip?place=row:3").json()
+    pixels = [np.frombuffer(base64.b64decode(said[end]["data"]), np.uint8).astype(int) for end in ("input", "output")]
+    np.testing.assert_array_equal(pixels[0], np.moveaxis(space.samples[3], 0, 2).ravel())
+    rebuilt = np.asarray(space.decode_encoded(space.latents.mean[3:4]))[0]
+    np.testing.assert_allclose(pixels[1], np.moveaxis(rebuilt, 0, 2).ravel(), atol=1.5)
+    fields = served("table")[1].http.get("/api/network/strip?place=row:3").json()
+    assert 0 < len(fields["input"]["fields"]) <= 7
+    assert [f["name"] for f in fields["input"]["fields"]] == [f["name"] for f in fields["output"]["fields"]]
+
+
+def test_large_maps_are_averaged_down() -> None:
+    maps = np.arange(2 * 200 * 100, dtype=np.float32).reshape(2, 200, 100)
+    small = shrunk(maps)
+    assert small.shape == (2, 64, 32)
+    np.testing.assert_allclose(small.mean((1, 2)), maps.mean((1, 2)), rtol=0.01)
+    lines = np.tile(np.repeat(np.float32([0, 1]), 512), (3, 1))
+    assert shrunk(lines).shape == (3, 1, 128)
+    np.testing.assert_array_equal(shrunk(lines)[0, 0], np.repeat([0, 1], 64))
+    np.testing.assert_array_equal(shrunk(np.float32([5, 6])), [[[5]], [[6]]])
+    assert shrunk(np.zeros((2, 3, 4, 5), np.float32)).shape == (2, 12, 5)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_a_units_page_is_what_python_gives(served: Served, modality: str) -> None:
+    space, running = served(modality)
+    listed = layers(alone(space))
+    name = wide(listed)
+    recording = record(listed)
+    own = units(listed, name, recording=recording)
+    for index in (0, 2):
+        said = running.http.get("/api/network/unit", params={"layer": name, "unit": index}).json()
+        assert [(k["phrase"], k["strength"], k["q"]) for k in said["links"]] == [
+            (k.phrase, pytest.approx(k.strength, abs=1e-3), pytest.approx(k.q, abs=1e-3)) for k in own[index].links
+        ]
+        assert (said["n"], said["tested"], said["count"]) == (own.n, own.tested, listed[name].units)
+        for few, which in ((False, "most"), (True, "least")):
+            theirs = drivers(listed, name, index, recording, count=8, least=few)
+            np.testing.assert_allclose([d["answer"] for d in said[which]], [d.answer for d in theirs], atol=1e-2)
+            boxes = {d.row: d.box for d in theirs}
+            for d in said[which]:
+                if d["row"] in boxes:
+                    box = boxes[d["row"]]
+                    assert d["box"] == (None if box is None else [list(span) for span in box])
+    assert {u["index"] for u in said["named"]} == {u.index for u in own.named}
+    assert running.http.get("/api/network/work").json() == {"doing": "", "fraction": 0}
+
+
+def test_depth_is_read_in_the_background_and_kept(served: Served) -> None:
+    space, running = served("image")
+    http = running.http
+    assert http.get("/api/network/depth").json()["state"] == "none"
+    assert http.post("/api/network/depth").json()["state"] == "making"
+    # Neither the cursor's decode nor strips wait for it, and hooks on a copy disturb neither.
+    assert http.get("/api/network/strip?place=row:1").status_code == 200
+    state = ended(http)
+    assert state["state"] == "ready"
+    found, own = state["found"], depth(layers(alone(space)))
+    assert found["layers"] == list(own.layers)
+    assert [c["name"] for c in found["columns"]] == list(own.columns)
+    for column in found["columns"]:
+        theirs = own.of(column["name"])
+        assert column["descriptor"] == theirs[0].descriptor
+        assert column["categories"] == theirs[0].categories
+        for key in ("value", "control", "untrained", "baseline", "knn"):
+            got, want = [r[key] for r in column["readings"]], [getattr(r, key) for r in theirs]
+            np.testing.assert_allclose(got, want, atol=0.03)
+        assert column["sentence"]
+    np.testing.assert_allclose(
+        [d["value"] or 0 for d in found["dimensions"]], np.nan_to_num([d.value for d in own.dimensions]), rtol=0.02
+    )
+    assert http.post("/api/network/depth").json()["state"] == "ready"
+
+
+def test_reading_can_be_stopped_and_begun_again(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside = Inside(Items(served("signal")[0]))
+    depths = inside.depths
+    read = depths._read
+
+    def hear(said: str) -> None:
+        depths._stop.set()
+        read(said)
+
+    monkeypatch.setattr(depths, "_read", hear)
+    depths.start()
+    assert depths._thread is not None
+    depths._thread.join(60)
+    assert depths.state().state == "none"
+    monkeypatch.undo()
+    depths.start()
+    depths._thread.join(60)
+    assert depths.state().state == "ready"
+    assert depths.stop().state == "ready", "what is there stays"
+
+
+def test_refusals_are_one_sentence(served: Served) -> None:
+    http = served("image")[1].http
+    for address, status, words in (
+        ("strip?place=nowhere", 400, "is no place of"),
+        ("strip?place=row:99999", 400, "is no place of"),
+        ("strip", 404, "place"),
+        ("unit?layer=absent&unit=0", 400, "has no layer 'absent'"),
+        ("unit?layer=posterior&unit=9999", 400, "unit 9,999 was asked for"),
+        ("unit?layer=posterior&unit=-1", 404, "unit"),
+    ):
+        answer = http.get(f"/api/network/{address}")
+        assert answer.status_code == status, address
+        assert words in answer.json()["error"]
+        assert "\n" not in answer.json()["error"]
+
+
+def test_where_there_is_nothing_to_look_into_a_sentence_says_why(
+    tmp_path: Path, running: Callable[..., Running]
+) -> None:
+    rows = np.random.default_rng(0).normal(size=(90, 2)) + 6 * np.eye(2)[np.arange(90) % 2]
+    bare = ds.attach(latents=rows, data=np.float32(rows), path=tmp_path / "bare.space")
+    data, reading = raw("vector")
+    linear = ds.fit(data, path=tmp_path / "linear.space", model=ds.PCA(latent_dim=2), **reading)
+    for space in (bare, linear):
+        http = running(Session(space.name, space=space)).http
+        info = http.get("/api/network").json()
+        if info["layers"]:
+            continue  # whose model has modules after all
+        assert info["reason"].endswith(".")
+        answer = http.get("/api/network/strip?place=row:1")
+        assert (answer.status_code, answer.json()["error"]) == (400, info["reason"])
+        http.post("/api/network/depth")
+        state = ended(http)
+        assert state["state"] == "failed"
+        assert state["error"]
+    assert running(Session(bare.name, space=bare)).http.get("/api/network").json()["reason"]
+
+
+def reading(layer: str, value: float, *, half: float = 0.02, untrained: float = 0.5, control: float = 0.3) -> Reading:
+    gain = value - untrained
+    around = (gain - half, gain + half)
+    return Reading(
+        layer, "big_cat", value, (value - half, value + half), value, control, untrained, gain, around, 0.5, 100, 2
+    )  # fmt: skip
+
+
+def test_the_sentence_says_no_more_than_the_intervals() -> None:
+    said = sentence([reading("input", 0.51), reading("a", 0.9), reading("latent", 0.7)])
+    assert said.startswith("big cat becomes readable at a: accuracy 0.90 (0.88 to 0.92, n = 100), up from 0.51")
+    assert "training added 0.40" in said
+    assert "no longer read off the latent: 0.70" in said
+    assert "becomes easier to read at a" in sentence([reading("input", 0.7), reading("a", 0.9)])
+    said = sentence([reading("input", 0.9), reading("a", 0.905), reading("latent", 0.9)])
+    assert "read off the input itself" in said
+    assert "weights" not in said
+    said = sentence([reading("input", 0.51), reading("latent", 0.51)])
+    assert said.startswith("No layer tells big cat reliably better than always saying the commonest")
+    assert "no reliable difference" in sentence([reading("input", 0.6), reading("a", 0.9, untrained=0.89)])
+    assert "gives more, 0.97" in sentence([reading("input", 0.6), reading("a", 0.9, untrained=0.97)])
+    assert "Random labels" in sentence([reading("input", 0.6), reading("a", 0.9, control=0.89)])
+    assert "hardly less" in sentence([reading("input", 0.88), reading("a", 0.91, half=0.021)])
+
+
+def test_how_far_it_is_is_read_off_what_is_told() -> None:
+    assert share_of("layers of 'x': 1,000 of 4,000 rows") == 0.25
+    assert share_of("reading layer 2 of 'a 3 of 4' (3 of 6)") == 0.5
+    assert share_of("beginning") == 0
