@@ -66,6 +66,17 @@ def test_a_budget_makes_summaries_smaller_and_then_refuses() -> None:
         record(listed, budget=1000)
 
 
+def test_what_varies_by_a_thousandth_is_kept_while_there_is_room() -> None:
+    layer = nn.Linear(4, 3)
+    with torch.no_grad():
+        layer.weight.mul_(1e-4)
+        layer.bias.fill_(1.0)
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32)
+    made = record(look(layer, x))
+    with torch.no_grad():
+        np.testing.assert_array_equal(made.features("Linear"), layer(torch.from_numpy(x)).numpy())
+
+
 def test_names_by_function_and_progress() -> None:
     told: list[str] = []
     made = record(look(net(), PICTURES), range(50), lambda name: name in "03", batch=20, tell=told.append)

@@ -34,9 +34,10 @@ def test_the_planted_detector_is_found_with_its_items_and_its_place() -> None:
     listed = look(net, x, columns={"bar": np.where(has, "yes", "no")})
     made = record(listed)
     found = units(listed, "0", recording=made)
-    assert found.named[0].index == 2
+    others = [abs(k.strength) for u in found.items if u.index != 2 for k in u.links if k.column == "bar"]
     link = found[2].links[0]
     assert (link.column, link.value) == ("bar", "yes")
+    assert abs(link.strength) >= max([0.5, *others])
     assert link.q < 0.01
     assert link.area is not None
     assert link.area > 0.95

@@ -27,7 +27,7 @@ ROWS = 4000
 WIDTH = 512
 """Most numbers kept of a layer for one row."""
 _LEAST_WIDTH = 32
-_MOST = 65_000.0  # of half precision, in which summaries are kept
+_MOST = 65_000.0  # of half precision, in which summaries may be kept
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -111,13 +111,13 @@ def record(
     if not len(chosen) or not (chosen.min() >= 0 and chosen.max() < network.rows):
         raise SpaceError(f"'{network.name}' has {network.rows:,} rows, and {_told(chosen)} asked for.")
     layers = listed.chosen(names)
-    width = _width(layers, len(chosen), budget, network.name)
+    width, kind = _room(layers, len(chosen), budget, network.name)
     folder = Path(tempfile.mkdtemp(prefix="deepspace-layers-"))
     recording = Recording(listed, layers, chosen, width, folder)
     try:
         number = {name: i for i, name in enumerate(recording.names)}
         kept = {layer.name: layer for layer in (*layers, *_ends(network, chosen[:1]))}
-        files = [_files(folder, i, kept[name], len(chosen), width) for i, name in enumerate(recording.names)]
+        files = [_files(folder, i, kept[name], len(chosen), width, kind) for i, name in enumerate(recording.names)]
 
         def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
             if name in number:
@@ -141,7 +141,7 @@ def record(
                     tell(f"layers of '{network.name}': {at.stop:,} of {len(chosen):,} rows")
         for pair in files:
             for file in pair:
-                file.flush()
+                file.flush()  # type: ignore[attr-defined]
     except OSError as error:
         recording.close()
         raise SpaceError(
@@ -185,14 +185,15 @@ def features_width(layer: Layer, width: int) -> int:
     return int(summary(torch.zeros(1, *layer.shape), layer.axis, width)[0].shape[1])
 
 
-def _width(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> int:
+def _room(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> tuple[int, type[np.floating[Any]]]:
+    """The most numbers a row, and the finer precision, that fit: what varies by a thousandth needs the single one."""
     peaks = sum(layer.units for layer in layers)
-    width = WIDTH
-    while width >= _LEAST_WIDTH:
-        needed = 2 * rows * (peaks + sum(min(layer.size, width) for layer in layers))
+    plans: list[tuple[int, type[np.floating[Any]]]] = [(WIDTH, np.float32)]
+    plans += [(width, np.float16) for width in (WIDTH, WIDTH // 2, WIDTH // 4, _LEAST_WIDTH)]
+    for width, kind in plans:
+        needed = np.dtype(kind).itemsize * rows * (peaks + sum(min(layer.size, width) for layer in layers))
         if needed <= budget:
-            return width
-        width //= 2
+            return width, kind
     raise SpaceError(
         f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.2g} GB on disk, and the budget is "
         f"{budget / 1e9:.2g} GB; take fewer rows or name the layers."
@@ -212,11 +213,13 @@ def _ends(network: Network, row: Rows) -> tuple[Layer, Layer]:
     )
 
 
-def _files(folder: Path, i: int, layer: Layer, rows: int, width: int) -> tuple[Any, Any]:
+def _files(
+    folder: Path, i: int, layer: Layer, rows: int, width: int, kind: type[np.floating[Any]]
+) -> tuple[npt.NDArray[Any], ...]:
     widths = {"features": features_width(layer, width), "peaks": layer.units}
-    return tuple(  # type: ignore[return-value]
-        np.lib.format.open_memmap(folder / f"{i}.{kind}.npy", "w+", dtype=np.float16, shape=(rows, columns))
-        for kind, columns in widths.items()
+    return tuple(
+        np.lib.format.open_memmap(folder / f"{i}.{what}.npy", "w+", dtype=kind, shape=(rows, columns))
+        for what, columns in widths.items()
     )
 
 

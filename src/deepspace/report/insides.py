@@ -74,7 +74,9 @@ def _picture(x: npt.NDArray[Any], box: tuple[tuple[int, int], ...] | None, label
     pixels = np.repeat(grey, 3, 0) if len(grey) == 1 else grey
     height, width = pixels.shape[1:]
     step = max(1, round(max(height, width) / (2 * _SIDE)))  # thumbnails, twice as fine as they are shown
-    picture = f'<image href="{data_uri(np.ascontiguousarray(pixels[:, ::step, ::step].transpose(1, 2, 0)))}" '
+    small = np.ascontiguousarray(pixels[:, ::step, ::step].transpose(1, 2, 0))
+    photo = len(grey) == 3 and min(small.shape[:2]) > 32
+    picture = f'<image href="{data_uri(small, photo=photo)}" '
     picture += f'width="{width}" height="{height}"/>'
     frame = ""
     if box is not None:

@@ -115,13 +115,14 @@ def image_sheet(images: npt.NDArray[np.uint8], columns: int, *, least: int = 80)
     return data_uri(sheet)
 
 
-def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
-    """(H, W, 3) uint8 -> data:image/png;base64,..."""
+def data_uri(pixels: npt.NDArray[np.uint8], *, photo: bool = False) -> str:
+    """(H, W, 3) uint8 -> data:image/png;base64,..., or as a JPEG a fifth of that, where a photo need not be exact."""
     from PIL import Image
 
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, "RGB").save(buffer, "PNG", compress_level=9)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    buffer, kind = io.BytesIO(), "jpeg" if photo else "png"
+    options = {"quality": 85} if photo else {"compress_level": 9}
+    Image.fromarray(pixels, "RGB").save(buffer, kind, **options)
+    return f"data:image/{kind};base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def curve(lines: Sequence[tuple[str, str, Sequence[float | None]]], *, width: int = 640, height: int = 220) -> str:
