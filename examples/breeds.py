@@ -45,11 +45,15 @@ def classifier(space: ds.Space, column: str, *, epochs: int, seed: int = 0) -> n
     classes, y = np.unique(words, return_inverse=True)
     x = torch.from_numpy(np.array(space.samples))
     rows = np.setdiff1d(np.arange(len(space)), space.validation_index)
-    parts: list[nn.Module] = []
-    for a, b in zip((x.shape[1], 16, 32, 64), (16, 32, 64, 64), strict=True):
-        parts += [nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2)]
-    parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(64, len(classes))]
-    net = nn.Sequential(*parts)
+    net = nn.Sequential()
+    for i, (a, b) in enumerate(zip((x.shape[1], 16, 32, 64), (16, 32, 64, 64), strict=True), 1):
+        parts = (nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2, ceil_mode=True))
+        for name, part in zip(("conv", "norm", "relu", "pool"), parts, strict=True):
+            net.add_module(f"{name}{i}", part)
+    head = {"mean": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "drop": nn.Dropout(0.3)}
+    for name, module in head.items():
+        net.add_module(name, module)
+    net.add_module("class", nn.Linear(64, len(classes)))
     steps = epochs * -(-len(rows) // 64)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)

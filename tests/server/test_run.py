@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
@@ -45,3 +46,22 @@ def test_impossible_addresses_are_refused_in_a_sentence(host: str, port: int) ->
         bind(host, port)
     assert "\n" not in str(refusal.value)
     assert str(port) in str(refusal.value)
+
+
+def test_answers_are_sent_at_once() -> None:
+    """An answer is written in two parts; the second would wait 40 ms for the first to be acknowledged."""
+
+    async def nodelay() -> int:
+        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        listener = bind(port=0)
+        async with await asyncio.start_server(accepted, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.close()
+            return await found
+
+    assert asyncio.run(nodelay())

@@ -146,6 +146,15 @@ def test_warm_up_rises_and_early_stopping_waits_for_it() -> None:
         assert steps[cut] / steps[cut - 1] < 0.3 < steps[cut - 1] / steps[cut - 2]
 
 
+def test_the_kl_may_start_above_its_weight() -> None:
+    model = small()
+    history = train(model, vectors(), TrainConfig(epochs=10, warmup=0.5, warmup_from=4.0, threads=1, batch_size=64))
+    weights = [e["warmup"] for e in history.epochs]
+    assert weights[:5] == pytest.approx([3.4, 2.8, 2.2, 1.6, 1.0])
+    assert weights[5:] == [1.0] * 5
+    assert TrainConfig().warmup_from == 0.0
+
+
 def test_it_goes_on_from_the_best_weights_where_it_stalls() -> None:
     class Worse(type(small())):  # type: ignore[misc]
         calls = 0
@@ -409,7 +418,7 @@ def test_wrong_rows_are_refused_in_a_sentence(array: np.ndarray, message: str) -
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("epochs", 0), ("batch_size", -1), ("learning_rate", 0.0), ("warmup", 1.5), ("validation_fraction", 1.0),
+    [("epochs", 0), ("batch_size", -1), ("learning_rate", 0.0), ("warmup", 1.5), ("warmup_from", -1.0), ("validation_fraction", 1.0),
      ("precision", "float16"), ("max_seconds", -1.0)],
 )  # fmt: skip
 def test_wrong_settings_are_refused_by_name(field: str, value: Any) -> None:

@@ -41,6 +41,8 @@ _UNITS = 6
 _ITEMS = 9
 _EXAMPLES = 3
 _MAPS = 9
+_GAIN = 0.01
+"""The least that is called something that training added."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ def said(read: Depth, column: str) -> str:
     gains = [r for r in readings if r.gain is not None and r.gain_interval is not None]
     learned = max(gains, key=lambda r: r.gain or 0.0, default=None)
     if learned is not None and learned.gain_interval is not None:
-        if learned.gain_interval[0] > 0:
+        if learned.gain_interval[0] > 0 and (learned.gain or 0) >= _GAIN:
             parts.append(
                 f"Training added most at {learned.layer}: {learned.gain:+.2f} "
                 f"({learned.gain_interval[0]:+.2f} to {learned.gain_interval[1]:+.2f}) "

