@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import deepspace as ds
 from deepspace.errors import SpaceError
 from deepspace.layers import look, record
+from deepspace.layers.network import watch
 
 X = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 3, 8, 8)).astype(np.uint8)
@@ -133,6 +135,18 @@ def test_modes_and_hooks_are_as_before_even_after_an_error() -> None:
         found.network.run(torch.zeros(2, 3))
     assert [m.training for m in net] == [False, True, True]
     assert not any(m._forward_hooks for m in net.modules())
+
+
+def test_what_another_thread_runs_meanwhile_is_not_seen() -> None:
+    net = nn.Sequential(nn.Linear(6, 4), nn.ReLU())
+    seen: list[str] = []
+    with watch(look(net, X).network, lambda name, *_: seen.append(name)) as run:
+        other = threading.Thread(target=lambda: net(torch.zeros(1, 6)))
+        other.start()
+        other.join()
+        assert seen == []
+        run(torch.zeros(1, 6))
+    assert seen == ["0", "1"]
 
 
 def test_pictures_are_given_in_0_to_1_and_the_package_can_be_called() -> None:

@@ -418,8 +418,8 @@ def test_wrong_rows_are_refused_in_a_sentence(array: np.ndarray, message: str) -
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("epochs", 0), ("batch_size", -1), ("learning_rate", 0.0), ("warmup", 1.5), ("warmup_from", -1.0), ("validation_fraction", 1.0),
-     ("precision", "float16"), ("max_seconds", -1.0)],
+    [("epochs", 0), ("batch_size", -1), ("learning_rate", 0.0), ("warmup", 1.5), ("warmup_from", -1.0),
+     ("validation_fraction", 1.0), ("precision", "float16"), ("max_seconds", -1.0)],
 )  # fmt: skip
 def test_wrong_settings_are_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(TrainingError, match=field):

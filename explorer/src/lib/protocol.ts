@@ -30,6 +30,14 @@ export type Compared = wire.Compared;
 export type FactorNames = wire.FactorNamesInfo;
 export type Health = wire.HealthInfo;
 export type Uncovered = wire.UncoveredInfo;
+export type Network = wire.NetworkInfo;
+export type NetworkWork = wire.NetworkWork;
+export type UnitPage = wire.UnitInfo;
+export type ReadingDepth = wire.ReadingDepth;
+export type DepthColumn = wire.DepthColumn;
+export type DepthReading = wire.DepthReading;
+/** Maps one after the other, a byte a number. */
+export type StripLayer = Omit<wire.StripLayer, "data"> & { bytes: Uint8Array };
 
 /** Pixels are uint8 in the order height, width, channel. */
 export interface ImageContent extends Omit<wire.ImageContent, "data"> {
@@ -58,6 +66,7 @@ export type ComparedItem = Omit<Read<wire.ComparedItem, "real">, "rebuilt"> & { 
 export type Beside = Read<wire.Beside, "content">;
 export type LocalFactor = Omit<wire.LocalFactorInfo, "film"> & { film: Film };
 export type Mixed = Read<wire.Mixed, "content">;
+export type Strip = Omit<Read<wire.StripInfo, "input" | "output">, "layers"> & { layers: StripLayer[] };
 /** What may be left out is null here. */
 export type Decoded = Required<Omit<wire.Decoded, "type" | "content">> & { content: Content };
 
@@ -131,6 +140,12 @@ export function readCompared(raw: unknown): ComparedItem {
 
 export function readLocal(raw: unknown): LocalFactor[] {
   return (raw as wire.LocalFactorInfo[]).map((found) => ({ ...found, film: readFilm(found.film) }));
+}
+
+export function readStrip(raw: unknown): Strip {
+  const strip = raw as wire.StripInfo;
+  const layers = strip.layers.map(({ data, ...layer }) => ({ ...layer, bytes: fromBase64(data) }));
+  return { ...strip, layers, input: readContent(strip.input), output: readContent(strip.output) };
 }
 
 export function readMixed(raw: unknown): Mixed {

@@ -157,6 +157,39 @@ export interface Decoded {
   differs?: Difference[] | null;
 }
 
+/** Layer by layer, "input" first. ``categories``: of accuracy; without, R^2. ``descriptor``: no column of the user's but what can be measured of the item, ``about`` says what. ``sentence``: what one sees. */
+export interface DepthColumn {
+  name: string;
+  descriptor: boolean;
+  categories: number | null;
+  about: string;
+  sentence: string;
+  readings: DepthReading[];
+}
+
+export interface DepthInfo {
+  layers: string[];
+  columns: DepthColumn[];
+  dimensions: DimensionReading[];
+  n: number;
+  note: string;
+}
+
+/** One column at one layer, as ``deepspace.layers.depth.Reading``. */
+export interface DepthReading {
+  value: number;
+  low: number;
+  high: number;
+  knn: number;
+  control: number;
+  untrained: number | null;
+  gain: number | null;
+  gainLow: number | null;
+  gainHigh: number | null;
+  baseline: number;
+  n: number;
+}
+
 /** What the start page offers: ``folder`` is where spaces are kept, ``room`` the most bytes an upload may have. */
 export interface DeskInfo {
   folder: string;
@@ -179,6 +212,14 @@ export interface DimensionInfo {
   mean: number;
   deviation: number;
   active: boolean;
+}
+
+/** How many directions a layer's answers vary in; null where too few rows differ. */
+export interface DimensionReading {
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  n: number;
 }
 
 /** A place moved along a direction; ``values``: amounts, 1 is the way from the average of B to that of A. */
@@ -217,6 +258,13 @@ export interface DirectionRequest {
   positive: GroupRequest;
   negative: GroupRequest | null;
   method: "means" | "logistic";
+}
+
+/** A row that drives a unit; ``box``: (first, last + 1) along each axis of the item of what reaches the unit. */
+export interface DriverInfo {
+  row: number;
+  answer: number;
+  box: [number, number][] | null;
 }
 
 /** A column that goes with the direction, as ``deepspace.explore.SideEffect``. */
@@ -452,6 +500,16 @@ export interface LeftOutGroup {
   q: number;
 }
 
+/** A column that a unit goes with, as ``deepspace.layers.units.Link``. */
+export interface LinkInfo {
+  phrase: string;
+  column: string;
+  strength: number;
+  q: number;
+  area: number | null;
+  descriptor: boolean;
+}
+
 /** A principal direction of the decoder at a place: its share of the local variance, and its heaviest dimensions. */
 export interface LocalFactorInfo {
   share: number;
@@ -516,6 +574,12 @@ export interface Mixed {
   uncertaintyPercentile: number | null;
 }
 
+export interface NamedUnit {
+  index: number;
+  name: string;
+  strength: number;
+}
+
 export interface NamedValue {
   name: string;
   value: string;
@@ -524,6 +588,30 @@ export interface NamedValue {
 export interface NeighbourInfo {
   index: number;
   distance: number;
+}
+
+/** The layers in the order they run, encoder first. Where there is nothing to look into, ``reason`` says why. */
+export interface NetworkInfo {
+  layers: NetworkLayer[];
+  parameters: number;
+  leftOut: string[];
+  reason: string | null;
+}
+
+/** One layer as it runs; ``shape``: its output for one row. */
+export interface NetworkLayer {
+  name: string;
+  part: string;
+  kind: string;
+  shape: number[];
+  units: number;
+  parameters: number;
+}
+
+/** What is under way of what units need: their answers to many rows, then tests. Empty: nothing. */
+export interface NetworkWork {
+  doing: string;
+  fraction: number;
 }
 
 /** A fit that was cut short. ``blocked`` says why it cannot go on from here. */
@@ -581,6 +669,15 @@ export interface ProgressInfo {
   rowsPerSecond?: number | null;
   secondsLeft?: number | null;
   message: string;
+}
+
+/** How far the reading is: not asked for, under way, or there. */
+export interface ReadingDepth {
+  state: "none" | "making" | "ready" | "failed";
+  doing: string;
+  fraction: number;
+  error: string | null;
+  found: DepthInfo | null;
 }
 
 /** A space that can be opened again; ``opened`` in seconds since 1970, None for one that was only found here. */
@@ -686,6 +783,35 @@ export interface StopRequest {
   type: "stop";
 }
 
+/** From the input to the latent and back. ``generated``: the input is itself decoded, from a place that no row has; ``latent``: the means; ``about``: what mattering was measured by. */
+export interface StripInfo {
+  place: string;
+  generated: boolean;
+  input: ImageContent | SignalContent | TableContent | VectorContent;
+  layers: StripLayer[];
+  latent: number[];
+  output: ImageContent | SignalContent | TableContent | VectorContent;
+  about: string;
+}
+
+/** What one layer answers to one item: maps of its units that matter most, in that order. ``data``: base64 of uint8, one map after the other, each ``height`` x ``width``; 0 is ``low``, 255 is ``high``. ``shares``: of what all the layer's units matter; ``peaks``: each unit's largest answer; ``count``: all its units; ``names``: what each goes with, once that was tested. */
+export interface StripLayer {
+  name: string;
+  part: string;
+  kind: string;
+  form: "map" | "line" | "cell";
+  units: number[];
+  names: (string | null)[];
+  shares: number[];
+  peaks: number[];
+  count: number;
+  low: number;
+  high: number;
+  height: number;
+  width: number;
+  data: string;
+}
+
 /** A sum of places, generated: where it lies on the map and the real rows nearest to it, without those summed. */
 export interface SumInfo {
   formula: string;
@@ -739,6 +865,23 @@ export interface UncoveredInfo {
   expected: number;
   groups: LeftOutGroup[];
   tested: number;
+}
+
+/** One unit's page. ``n``: rows; ``tested``: pairs of the layer's units and columns; ``named``: the layer's units with a name, strongest first. */
+export interface UnitInfo {
+  layer: string;
+  index: number;
+  count: number;
+  links: LinkInfo[];
+  mean: number;
+  deviation: number;
+  fires: number;
+  most: DriverInfo[];
+  least: DriverInfo[];
+  named: NamedUnit[];
+  n: number;
+  tested: number;
+  level: number;
 }
 
 export interface VectorContent {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -252,6 +253,7 @@ def watch(network: Network, note: Note, *, worth: bool = False) -> Iterator[Call
     the output's place. worth: what runs a batch gives ``network.worth``.
     """
 
+    mine = threading.get_ident()  # a server may decode with the same model in another thread
     current: Part = "network"
     owner: dict[str, Part] = {}
     runs: dict[tuple[str, Part], int] = {}
@@ -263,7 +265,7 @@ def watch(network: Network, note: Note, *, worth: bool = False) -> Iterator[Call
     def hook(name: str) -> Callable[[torch.nn.Module, Any, Any], torch.Tensor | None]:
         def seen(module: torch.nn.Module, _inputs: Any, output: Any) -> torch.Tensor | None:
             found = _tensor(output)
-            if found is None:
+            if found is None or threading.get_ident() != mine:
                 return None
             runs[name, current] = count = runs.get((name, current), 0) + 1
             label = name if count == 1 else f"{name}:{count}"

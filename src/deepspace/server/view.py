@@ -16,6 +16,7 @@ from deepspace.server.directions import Directions
 from deepspace.server.films import Films
 from deepspace.server.items import Items
 from deepspace.server.layers import MapLayers
+from deepspace.server.network import Inside
 from deepspace.server.sprites import Sprites
 from deepspace.server.uncovered import LeftOut
 from deepspace.server.walks import Walks
@@ -49,6 +50,7 @@ class View:
         self.columns = Columns(space)
         self.films = Films(self.items)
         self.layers = MapLayers(space)
+        self.network = Inside(self.items)
         self.walks = Walks(self.films)
         self.directions = Directions(self.films)
         self.left_out = LeftOut(space)

@@ -8,6 +8,7 @@ import type {
 } from "../protocol";
 import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
+import type { Networks } from "./networks";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
 export type ColumnData = Float32Array | Uint8Array | Uint16Array;
@@ -98,6 +99,8 @@ export interface Backend {
   regionOf(): Promise<Int16Array>;
   /** The space beside another one of the same rows. */
   readonly comparisons: Comparisons;
+  /** Inside the networks. */
+  readonly networks: Networks;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

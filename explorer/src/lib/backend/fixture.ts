@@ -9,6 +9,7 @@ import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 import { MadeDirections } from "./fixture-directions";
 import { FixtureComparisons } from "./comparisons";
+import { FixtureNetworks } from "./networks";
 
 const KINDS = 6;
 const SIDE = 16;
@@ -36,6 +37,7 @@ export class FixtureBackend implements Backend {
   private shown = "";
   private readonly kinds: Uint8Array;
   readonly comparisons: FixtureComparisons;
+  readonly networks = new FixtureNetworks();
 
   constructor(
     private readonly modality: string,

@@ -9,6 +9,7 @@ import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
 import { HttpDesk } from "../start/desk";
 import { HttpComparisons } from "./comparisons";
+import { HttpNetworks } from "./networks";
 
 const SLOWEST_RETRY = 8000;
 
@@ -52,6 +53,7 @@ async function put(what: string, body: BodyInit, kind: string, base: string): Pr
 
 export class HttpBackend implements Backend {
   readonly comparisons: HttpComparisons;
+  readonly networks: HttpNetworks;
   readonly desk: HttpDesk;
   readonly shared: SharedRows = {
     selection: async () => new Uint8Array(await (await get(`${this.base}api/shared/selection`)).arrayBuffer()),
@@ -62,6 +64,7 @@ export class HttpBackend implements Backend {
   constructor(private readonly base = "") {
     this.desk = new HttpDesk(base);
     this.comparisons = new HttpComparisons(base, ask);
+    this.networks = new HttpNetworks(base, ask);
   }
 
   session(): Promise<Session> {

@@ -6,6 +6,7 @@ import ComparePanel from "./ComparePanel.svelte";
 import DirectionsPanel from "./directions/DirectionsPanel.svelte";
 import FactorsPanel from "./FactorsPanel.svelte";
 import HealthPanel from "./HealthPanel.svelte";
+import NetworkPanel from "./NetworkPanel.svelte";
 import PathsPanel from "./PathsPanel.svelte";
 
 export interface DrawerPanel {
@@ -20,5 +21,6 @@ export const PANELS: DrawerPanel[] = [
   { id: "paths", title: "Paths", says: "Ways from one place to another", component: PathsPanel },
   { id: "directions", title: "Directions", says: "What parts two groups, and sums of items", component: DirectionsPanel },
   { id: "compare", title: "Compare", says: "The model beside principal components of the same rows", component: ComparePanel },
+  { id: "network", title: "Layers", says: "Inside the network: what its layers answer and tell", component: NetworkPanel },
   { id: "health", title: "Health", says: "What is wrong, and every figure measured", component: HealthPanel },
 ];

@@ -16,6 +16,7 @@ import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
 import { Layers } from "./layers.svelte";
 import { Mix } from "./mix.svelte";
+import { NetworkState } from "./network.svelte";
 import { Paths } from "./paths.svelte";
 import { Sharing } from "./sharing.svelte";
 import { Shown } from "./shown.svelte";
@@ -104,6 +105,7 @@ export class Explorer {
   /** The second map, while it is in sight. */
   besideMap: MapController | null = null;
   readonly mix: Mix;
+  readonly network: NetworkState;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly sharing: Sharing;
@@ -127,8 +129,9 @@ export class Explorer {
     this.compare = new CompareState(backend.comparisons);
     this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     this.mix = new Mix(backend, this);
+    this.network = new NetworkState(backend.networks, this);
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.mix, this.shown, frame, looked]);
+    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.mix, this.network, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.sharing = new Sharing(this, backend);
     this.decoding = new Decoding(

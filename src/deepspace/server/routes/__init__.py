@@ -19,6 +19,7 @@ from deepspace.server.routes import (
     health,
     items,
     layers,
+    network,
     paths,
     rows,
 )
@@ -29,5 +30,5 @@ __all__ = ["add_all"]
 
 def add_all(app: FastAPI, current: Callable[[], View]) -> None:
     """Every address under /api that asks a space."""
-    for feature in (arrays, axes, items, factors, cells, rows, paths, directions, compare, layers, health):
+    for feature in (arrays, axes, items, factors, cells, rows, paths, directions, compare, layers, network, health):
         feature.add(app, current)

@@ -16,6 +16,7 @@ from deepspace.server.wire import (
     items,
     layers,
     live,
+    network,
     paths,
     rows,
     session,
@@ -33,6 +34,7 @@ from deepspace.server.wire.health import *
 from deepspace.server.wire.items import *
 from deepspace.server.wire.layers import *
 from deepspace.server.wire.live import *
+from deepspace.server.wire.network import *
 from deepspace.server.wire.paths import *
 from deepspace.server.wire.rows import *
 from deepspace.server.wire.session import *
@@ -51,6 +53,7 @@ __all__ = [
     *items.__all__,
     *layers.__all__,
     *live.__all__,
+    *network.__all__,
     *paths.__all__,
     *rows.__all__,
     *session.__all__,
