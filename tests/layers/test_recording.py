@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,44 @@ def test_what_varies_by_a_thousandth_is_kept_while_there_is_room() -> None:
     made = record(look(layer, x))
     with torch.no_grad():
         np.testing.assert_array_equal(made.features("Linear"), layer(torch.from_numpy(x)).numpy())
+
+
+def test_a_layer_that_runs_for_some_rows_only_is_named() -> None:
+    class Fickle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.always, self.sometimes = nn.Linear(3, 2), nn.Tanh()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.always(x)
+            return self.sometimes(x) if float(self.seen) == 0 else x
+
+    net, x = Fickle(), np.zeros((30, 3), np.float32)
+    net.register_buffer("seen", torch.zeros(()))
+    listed = look(net, x)
+
+    def count(_: str) -> None:
+        net.seen += len(_)
+
+    with pytest.raises(SpaceError, match="Layer 'sometimes' of 'Fickle' does not run for all rows alike"):
+        record(listed, batch=10, tell=count)
+    net.seen.zero_()
+    assert record(listed, names=["always"], batch=10, tell=count).features("always").shape == (30, 2)
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    whole = Path.open
+
+    def full(self: Path, mode: str = "r", **options: object) -> object:
+        if mode == "ab":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(self, mode, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(SpaceError, match=r"cannot keep the layers of 'Sequential' in .*: No space left on device"):
+        record(look(net(), PICTURES))
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_by_function_and_progress() -> None:

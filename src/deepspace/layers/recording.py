@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from deepspace.errors import SpaceError
 from deepspace.layers.layers import BATCH, Layer, Layers
-from deepspace.layers.network import Network, Part, watch
+from deepspace.layers.network import Part, watch
 
 if TYPE_CHECKING:
     import torch
@@ -41,10 +41,13 @@ class Recording:
     same way each time. ``peaks``: (M, U) the largest answer of each unit over all positions.
     """
 
-    def __init__(self, listed: Layers, layers: tuple[Layer, ...], rows: Rows, width: int, folder: Path) -> None:
+    def __init__(
+        self, listed: Layers, layers: tuple[Layer, ...], rows: Rows, width: int, kind: npt.DTypeLike, folder: Path
+    ) -> None:
         self.listed, self.layers, self.rows, self.width = listed, layers, rows, width
         self.network = listed.network
-        self._folder = folder
+        self._folder, self._kind = folder, np.dtype(kind)
+        self._kept: dict[str, int] = {}
         names = [layer.name for layer in layers]
         if listed.network.latent:
             names.insert(sum(layer.part == "encoder" for layer in layers), "latent")
@@ -72,8 +75,31 @@ class Recording:
     def _open(self, kind: str, name: str) -> npt.NDArray[Any]:
         if name not in self._names:
             raise SpaceError(f"Layer {name!r} was not recorded: recorded are {', '.join(self.names)}.")
-        file = self._folder / f"{self._names[name]}.{kind}.npy"
-        return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+        return np.memmap(self._file(name, kind), self._kind, "r").reshape(len(self.rows), -1)
+
+    def _file(self, name: str, kind: str) -> Path:
+        return self._folder / f"{self._names[name]}.{kind}"
+
+    def keep(self, name: str, at: slice, **made: torch.Tensor) -> None:
+        """Add what a layer answers to the rows ``at``, which follow those that it has. Not mapped into memory: what is
+        written there counts as used, and a full disk would end the process."""
+        self._expect(name, at.start)
+        self._kept[name] = at.stop
+        for kind, values in made.items():
+            with self._file(name, kind).open("ab") as file:
+                file.write(values.clamp(-_MOST, _MOST).cpu().numpy().astype(self._kind).tobytes())
+
+    def finish(self) -> None:
+        """Every layer has answered to every row, or a sentence says which has not."""
+        for name in self.names:
+            self._expect(name, len(self.rows))
+
+    def _expect(self, name: str, count: int) -> None:
+        if self._kept.get(name, 0) != count:
+            raise SpaceError(
+                f"Layer {name!r} of '{self.network.name}' does not run for all rows alike, so that it cannot "
+                "be recorded; name the other layers."
+            )
 
 
 def pick_rows(held_out: Rows | None, count: int, most: int = ROWS) -> Rows:
@@ -113,20 +139,17 @@ def record(
     layers = listed.chosen(names)
     width, kind = _room(layers, len(chosen), budget, network.name)
     folder = Path(tempfile.mkdtemp(prefix="deepspace-layers-"))
-    recording = Recording(listed, layers, chosen, width, folder)
+    recording = Recording(listed, layers, chosen, width, kind, folder)
     try:
-        number = {name: i for i, name in enumerate(recording.names)}
-        kept = {layer.name: layer for layer in (*layers, *_ends(network, chosen[:1]))}
-        files = [_files(folder, i, kept[name], len(chosen), width, kind) for i, name in enumerate(recording.names)]
+        axes = {layer.name: layer.axis for layer in layers}
 
         def note(name: str, part: Part, module: torch.nn.Module, output: torch.Tensor) -> None:
-            if name in number:
+            if name in axes:
                 keep(name, output)
 
         def keep(name: str, output: torch.Tensor) -> None:
-            made = summary(output.detach(), kept[name].axis, width)
-            for file, values in zip(files[number[name]], made, strict=True):
-                file[at] = values.clamp(-_MOST, _MOST).cpu().numpy()
+            features, peaks = summary(output.detach(), axes.get(name, 0), width)
+            recording.keep(name, at, features=features, peaks=peaks)
 
         size = _batch(listed, batch)
         with watch(network, note) as run, torch.inference_mode():
@@ -139,9 +162,7 @@ def record(
                     keep("latent", answer)
                 if tell is not None:
                     tell(f"layers of '{network.name}': {at.stop:,} of {len(chosen):,} rows")
-        for pair in files:
-            for file in pair:
-                file.flush()  # type: ignore[attr-defined]
+        recording.finish()
     except OSError as error:
         recording.close()
         raise SpaceError(
@@ -178,13 +199,6 @@ def summary(output: torch.Tensor, axis: int, width: int) -> tuple[torch.Tensor, 
     return flat, peaks
 
 
-def features_width(layer: Layer, width: int) -> int:
-    """How many numbers ``summary`` makes of a layer."""
-    import torch
-
-    return int(summary(torch.zeros(1, *layer.shape), layer.axis, width)[0].shape[1])
-
-
 def _room(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> tuple[int, type[np.floating[Any]]]:
     """The most numbers a row, and the finer precision, that fit: what varies by a thousandth needs the single one."""
     peaks = sum(layer.units for layer in layers)
@@ -197,29 +211,6 @@ def _room(layers: tuple[Layer, ...], rows: int, budget: int, name: str) -> tuple
     raise SpaceError(
         f"{len(layers):,} layers of '{name}' at {rows:,} rows need {needed / 1e9:.2g} GB on disk, and the budget is "
         f"{budget / 1e9:.2g} GB; take fewer rows or name the layers."
-    )
-
-
-def _ends(network: Network, row: Rows) -> tuple[Layer, Layer]:
-    """What is kept beside the layers."""
-    import torch
-
-    x = network.inputs(row)
-    with torch.inference_mode(), network.evaluating():
-        answer = network.run(x)
-    return (
-        Layer("input", "network", "input", tuple(x.shape[1:]), 0),
-        Layer("latent", "encoder", "latent", tuple(answer.shape[1:]), 0),
-    )
-
-
-def _files(
-    folder: Path, i: int, layer: Layer, rows: int, width: int, kind: type[np.floating[Any]]
-) -> tuple[npt.NDArray[Any], ...]:
-    widths = {"features": features_width(layer, width), "peaks": layer.units}
-    return tuple(
-        np.lib.format.open_memmap(folder / f"{i}.{what}.npy", "w+", dtype=kind, shape=(rows, columns))
-        for what, columns in widths.items()
     )
 
 
