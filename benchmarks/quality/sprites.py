@@ -96,7 +96,7 @@ def run(
     steps = {name: plan[name] for name in ("epochs", "batch_size", "learning_rate")} | plan.get(
         "extra", {"warmup": 0.0}
     )
-    history = train(model, x, TrainConfig(seed=seed, device=device, **steps))
+    history = train(model, x, TrainConfig(seed=seed, device=device, threads=1, **steps))
     held = history.validation_index
     with torch.no_grad():
         z = active(model.encode(torch.from_numpy(x[held])).mean.numpy())
