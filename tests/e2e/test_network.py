@@ -102,6 +102,72 @@ def test_depth_is_read_while_one_looks_elsewhere(walk, built):
     assert page.page.evaluate(CHECK) == []
 
 
+def test_the_points_move_from_layer_to_layer(walk, built):
+    space, page = walk("image", "#drawer=network&inside=maps&axes=layer:latent", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    assert page.ask("axes") == "map", "there is none yet"
+    cards = page.page.get_by_test_id("maps").get_by_role("button")
+    until(lambda: cards.count() > 3, "the maps", timeout=120)
+    until(lambda: page.ask("axes") == "layer:latent", "what the address says")
+    names = [card.get_attribute("data-layer") for card in cards.all()]
+    assert (names[0], names[-1]) == ("input", "latent")
+    cards.nth(1).click()
+    until(lambda: page.ask("axes") == f"layer:{names[1]}", "the layer's map")
+    page.page.wait_for_timeout(600)
+    assert page.ask("axesInfo.placed") == len(space)
+    row = int(page.spots(len(space))[:, 1].argmin())  # above the drawer
+    page.page.mouse.move(*page.spot(row))
+    until(lambda: page.ask("hover") >= 0, "the row under the cursor")
+    marks = page.page.get_by_test_id("maps").locator("circle")
+    until(lambda: marks.count() == len(names), "its mark on all maps")
+    until(lambda: page.page.get_by_test_id("generated").count(), "what the place decodes to")
+    page.page.mouse.click(*page.spot(row))
+    page.wait("pinned", "the pin")
+    page.page.get_by_role("button", name="next ›").click()
+    until(lambda: page.ask("axes") == f"layer:{names[2]}", "the next layer")
+    assert page.ask("pinned") is not None
+    page.page.get_by_role("button", name="play").click()
+    until(lambda: page.ask("axes") == f"layer:{names[3]}", "the layer after it")
+    page.page.get_by_role("button", name="pause").click()
+    assert page.page.evaluate(CHECK) == []
+    page.page.reload()
+    page.ready()
+    assert page.ask("axes") == f"layer:{names[3]}"
+    page.page.get_by_role("button", name="Back to the main map").click()
+    until(lambda: page.ask("axes") == "map", "the map")
+
+
+def test_a_selection_is_looked_for_in_the_layers(walk, built):
+    space, page = walk("image", "#drawer=network&inside=concept", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    until(lambda: page.page.get_by_test_id("concept-none").count(), "what to do")
+    page.page.evaluate("location.hash += '&select=rows:1,2,3'")
+    until(lambda: "3 rows are selected" in page.words("concept-few"), "that these are few")
+    page.page.evaluate("n => location.hash = `drawer=network&inside=concept&filter.${n}=3`", space.schema.target.name)
+    until(lambda: page.page.get_by_test_id("concept-chart").count(), "the chart", timeout=120)
+    assert page.words("concept-sentence").startswith("The selection")
+    slider = page.page.get_by_role("slider", name="Layer in the chart")
+    slider.focus()
+    page.page.keyboard.press("Home")
+    until(lambda: "layer 1" in page.words("concept-now"), "the first layer")
+    assert page.page.evaluate(CHECK) == []
+
+
+def test_what_a_unit_looks_for_is_made_up_and_says_so(walk):
+    _, page = walk("image", "#drawer=network&unit=posterior|0")
+    dreams = page.page.get_by_test_id("dreams")
+    until(dreams.count, "the unit's page", timeout=120)
+    dreams.get_by_role("button").click()
+    for way in ("pixels", "decoder"):
+        until(lambda way=way: page.page.get_by_test_id(f"dream-{way}").count(), way, timeout=60)
+        said = page.words(f"dream-{way}")
+        assert "generated" in said
+        assert "the strongest real row" in said
+    page.page.get_by_role("button", name="next unit").click()
+    until(lambda: dreams.get_by_role("button").count(), "another unit's page")
+    assert page.page.get_by_test_id("dream-pixels").count() == 0
+
+
 def test_a_space_without_layers_says_why(serve, browse, tmp_path):
     import numpy as np
 

@@ -126,7 +126,7 @@ def test_a_place_may_name_its_axes(fitted: Callable[[str], ds.Space], place: str
     space = fitted("table")
     z = space.axes(place.partition("@")[2]).inverse_transform([[0.5, -1]])[0]
     np.testing.assert_allclose(latent(space, place), z, atol=1e-6)
-    np.testing.assert_allclose(eval(python(place), {"space": space}), z, atol=1e-6)
+    np.testing.assert_allclose(eval(python(space, place), {"space": space}), z, atol=1e-6)
 
 
 def test_axes_that_are_not_there_are_refused_in_one_sentence(running: Start, fitted: Callable[[str], ds.Space]) -> None:

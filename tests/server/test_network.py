@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 import deepspace as ds
-from deepspace.layers import Layers, layers, record
+from deepspace.layers import LayerConcept, Layers, concept, dream, layer_maps, layers, record
 from deepspace.layers.depth import Reading, depth
 from deepspace.layers.strip import strip
 from deepspace.layers.units import drivers, units
-from deepspace.server import Session
-from deepspace.server.depths import sentence, share_of
+from deepspace.server import Session, concepts
+from deepspace.server.depths import sentence
 from deepspace.server.items import Items
+from deepspace.server.jobs import share_of
 from deepspace.server.network import Inside, shrunk
 from tests.server.conftest import Running
 from tests.spaces import MODALITIES, fit, raw
@@ -44,10 +45,10 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield of
 
 
-def ended(http: httpx.Client) -> dict[str, Any]:
-    """The reading once nothing is under way."""
+def ended(http: httpx.Client, what: str = "depth") -> dict[str, Any]:
+    """The work once nothing is under way."""
     for _ in range(1200):
-        state: dict[str, Any] = http.get("/api/network/depth").json()
+        state: dict[str, Any] = http.get(f"/api/network/{what}").json()
         if state["state"] != "making":
             return state
         time.sleep(0.1)
@@ -270,3 +271,96 @@ def test_how_far_it_is_is_read_off_what_is_told() -> None:
     assert share_of("layers of 'x': 1,000 of 4,000 rows") == 0.25
     assert share_of("reading layer 2 of 'a 3 of 4' (3 of 6)") == 0.5
     assert share_of("beginning") == 0
+
+
+def test_maps_of_layers_become_axes_of_the_main_map(served: Served) -> None:
+    space, running = served("image")
+    http = running.http
+    early = http.get("/api/axes?axes=layer:latent")
+    if early.status_code == 400:  # unless another test had them made
+        assert "has no map of the layer 'latent'" in early.json()["error"]
+    assert http.post("/api/network/maps").json()["state"] in ("making", "ready")
+    found = ended(http, "maps")["found"]
+    own = layer_maps(layers(alone(space)))
+    assert [m["layer"] for m in found["maps"]] == [m.layer for m in own]
+    assert (found["maps"][0]["layer"], found["maps"][-1]["layer"], found["placed"]) == (
+        "input",
+        "latent",
+        len(own.rows),
+    )
+    raw = http.get("/api/network/maps.f32").content
+    np.testing.assert_array_equal(np.frombuffer(raw, "<u4", len(own.rows)), own.rows)
+    sheets = np.frombuffer(raw, "<f4", offset=4 * len(own.rows)).reshape(len(own), -1, 2)
+    for said, theirs, sheet in zip(found["maps"], own, sheets, strict=True):
+        assert said["trustworthiness"] == pytest.approx(theirs.trustworthiness, abs=0.03)
+        assert {s["column"] for s in said["separation"]} == set(theirs.separation)
+        info = http.get("/api/axes", params={"axes": said["axes"]}).json()
+        assert (info["kind"], info["exact"], info["placed"]) == ("layer", False, len(own.rows))
+        assert info["trustworthiness"] == said["trustworthiness"]
+        places = np.frombuffer(http.get("/api/axes.f32", params={"axes": said["axes"]}).content, "<f4").reshape(-1, 2)
+        np.testing.assert_array_equal(places[own.rows], sheet)
+        assert np.isnan(np.delete(places, own.rows, 0)).all()
+    at = f"at:{places[own.rows[0]][0]},{places[own.rows[0]][1]}@layer:latent"
+    assert http.get("/api/network/strip", params={"place": at}).status_code == 200
+    way = http.get("/api/paths", params={"through": f"row:1;{at}", "steps": 3, "axes": "layer:latent"}).json()
+    assert "layer:" not in str(way["python"]), "Python knows no axes of that name"
+
+
+def test_a_concept_is_of_the_latest_selection(served: Served) -> None:
+    space, running = served("image")
+    http = running.http
+    rows = np.arange(0, len(space), 3)
+
+    def bits(chosen: np.ndarray) -> bytes:
+        return np.packbits(np.isin(np.arange(len(space)), chosen), bitorder="little").tobytes()
+
+    few = http.post("/api/network/concept", content=bits(rows[:9]))
+    assert (few.status_code, few.json()["error"]) == (400, "A concept needs at least 10 rows that show it; 9 came.")
+    first = http.post("/api/network/concept", content=bits(rows)).json()
+    later = http.post("/api/network/concept", content=bits(rows[:20])).json()
+    assert first["key"] != later["key"]
+    state = ended(http, "concept")
+    assert (state["state"], state["key"], state["found"]["selected"]) == ("ready", later["key"], 20)
+    own = concept(layers(alone(space)), rows[:20], runs=10)
+    assert [x["layer"] for x in state["found"]["layers"]] == [x.layer for x in own]
+    for got, theirs in zip(state["found"]["layers"], own, strict=True):
+        assert got["accuracy"] == pytest.approx(theirs.accuracy, abs=0.03)
+        np.testing.assert_allclose([got["chanceLow"], got["chanceHigh"]], theirs.chance_range, atol=0.03)
+    assert state["found"]["sentence"]
+    assert http.post("/api/network/concept", content=bits(rows[:20])).json()["state"] == "ready", "kept"
+    http.post("/api/network/concept", content=bits(np.arange(len(space))))
+    assert "other rows" in ended(http, "concept")["error"]
+
+
+@pytest.mark.parametrize(("modality", "through"), [("image", "pixels"), ("table", "decoder"), ("table", "pixels")])
+def test_a_dream_is_what_python_gives(served: Served, modality: str, through: Any) -> None:
+    space, running = served(modality)
+    listed = layers(alone(space))
+    asked = {"layer": "posterior", "unit": 0, "through": through}
+    answer = running.http.get("/api/network/dream", params=asked)
+    if (modality, through) == ("table", "pixels"):
+        assert (answer.status_code, "through='decoder'" in answer.json()["error"]) == (400, True)
+        return
+    said, own = answer.json(), dream(listed, "posterior", 0, through=through)
+    assert said["answer"] == pytest.approx(own.activation, rel=0.02)
+    assert said["strongest"] == pytest.approx(float(own.reference[-1]), rel=1e-3)
+    assert said["densityPercentile"] == pytest.approx(own.density_percentile)
+    assert said["content"]["kind"] == modality
+    assert running.http.get("/api/network/dream", params=asked).json() == said
+
+
+def test_the_concepts_sentence_says_no_more_than_the_intervals() -> None:
+    def at(layer: str, accuracy: float) -> LayerConcept:
+        around = (accuracy - 0.05, accuracy + 0.05)
+        return LayerConcept(layer, "encoder", 4, False, accuracy, around, 0.5, (0.4, 0.6), np.zeros(4, np.float32))
+
+    text = concepts.said([at("a", 0.64), at("b", 0.8), at("latent", 0.7)], 50)
+    assert text.startswith(
+        "The selection becomes readable at b, and is not reliably before: accuracy 0.80 (0.75 to 0.8"
+    )
+    assert "n = 100" in text
+    assert "0.40 to 0.60" in text
+    assert "from the first layer on" in concepts.said([at("a", 0.9), at("latent", 0.9)], 50)
+    assert "latent best" in concepts.said([at("a", 0.7), at("latent", 0.9)], 50)
+    assert concepts.said([at("a", 0.62), at("latent", 0.6)], 50).startswith("No layer tells the selection")
+    assert "less well again" in concepts.said([at("a", 0.9), at("latent", 0.7)], 50)

@@ -30,7 +30,7 @@ def test_every_kind_of_place_and_its_python(space: ds.Space) -> None:
     }
     for place, z in expected.items():
         np.testing.assert_allclose(latent(space, place), z, rtol=1e-6, atol=1e-6)
-        said = eval(python(place), {"space": space})
+        said = eval(python(space, place), {"space": space})
         np.testing.assert_allclose(space.latents.mean[said] if isinstance(said, int) else said, z, rtol=1e-6, atol=1e-6)
 
 

@@ -34,6 +34,10 @@ export type Network = wire.NetworkInfo;
 export type NetworkWork = wire.NetworkWork;
 export type UnitPage = wire.UnitInfo;
 export type ReadingDepth = wire.ReadingDepth;
+export type MakingMaps = wire.MakingMaps;
+export type LayerMapInfo = wire.LayerMapInfo;
+export type FindingConcept = wire.FindingConcept;
+export type Dream = Read<wire.DreamInfo, "content">;
 export type DepthColumn = wire.DepthColumn;
 export type DepthReading = wire.DepthReading;
 /** Maps one after the other, a byte a number. */
@@ -140,6 +144,11 @@ export function readCompared(raw: unknown): ComparedItem {
 
 export function readLocal(raw: unknown): LocalFactor[] {
   return (raw as wire.LocalFactorInfo[]).map((found) => ({ ...found, film: readFilm(found.film) }));
+}
+
+export function readDream(raw: unknown): Dream {
+  const dream = raw as wire.DreamInfo;
+  return { ...dream, content: readContent(dream.content) };
 }
 
 export function readStrip(raw: unknown): Strip {

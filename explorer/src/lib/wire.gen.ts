@@ -9,7 +9,7 @@ export interface Along {
 /** ``placed`` of the rows have a place; trust is measured on ``n`` of those. ``exact``: a place leads back to latents by itself, and else the near rows' are blended. */
 export interface AxesInfo {
   name: string;
-  kind: "map" | "latent" | "pca" | "columns";
+  kind: "map" | "latent" | "pca" | "columns" | "layer";
   axes: [AxisInfo, AxisInfo];
   exact: boolean;
   placed: number;
@@ -130,6 +130,29 @@ export interface Comparing {
   fraction: number;
   error: string | null;
   found: Compared | null;
+}
+
+/** A selection at one layer, as ``deepspace.layers.LayerConcept``. */
+export interface ConceptAt {
+  layer: string;
+  accuracy: number;
+  low: number;
+  high: number;
+  chance: number;
+  chanceLow: number;
+  chanceHigh: number;
+  readable: boolean;
+}
+
+/** ``size`` rows on each side of a classifier, out of ``selected`` and ``pool`` others; ``left_out``: layers without an answer, with the reason; ``sentence``: what one sees. */
+export interface ConceptInfo {
+  layers: ConceptAt[];
+  selected: number;
+  size: number;
+  pool: number;
+  runs: number;
+  leftOut: string[];
+  sentence: string;
 }
 
 export interface DecodeRequest {
@@ -260,6 +283,22 @@ export interface DirectionRequest {
   method: "means" | "logistic";
 }
 
+/** What a unit looks for, made up. ``answer``: the unit's, averaged over positions; ``strongest``: the largest to ``n`` real rows, and ``row_percentile`` the share of those below it; ``ratio``: null where that is not above 0. ``density_percentile``: how crowded the place is, of a dream through the decoder. */
+export interface DreamInfo {
+  layer: string;
+  index: number;
+  through: "pixels" | "decoder";
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  answer: number;
+  start: number;
+  strongest: number;
+  rowPercentile: number;
+  ratio: number | null;
+  n: number;
+  steps: number;
+  densityPercentile: number | null;
+}
+
 /** A row that drives a unit; ``box``: (first, last + 1) along each axis of the item of what reaches the unit. */
 export interface DriverInfo {
   row: number;
@@ -378,6 +417,16 @@ export interface Film {
   place: string;
 }
 
+/** ``key``: of the rows that it is about. */
+export interface FindingConcept {
+  state: "none" | "making" | "ready" | "failed";
+  doing: string;
+  fraction: number;
+  error: string | null;
+  key: string;
+  found: ConceptInfo | null;
+}
+
 /** ``output``: a name or a path; ``overwrite`` replaces the space that is there. */
 export interface FitRequest {
   source: string;
@@ -485,6 +534,33 @@ export interface Item {
   fields: NamedValue[];
 }
 
+/** One layer's map; ``axes``: the name that the main map shows it by. ``moved``: from the map before, in spreads. */
+export interface LayerMapInfo {
+  layer: string;
+  axes: string;
+  trustworthiness: number | null;
+  continuity: number | null;
+  measured: number;
+  moved: number | null;
+  separation: LayerSeparation[];
+}
+
+/** In the order of the layers, "input" first; ``placed``: how many rows have a place, of which ``held_out`` were not trained on (null: nobody says). */
+export interface LayerMapsInfo {
+  maps: LayerMapInfo[];
+  placed: number;
+  heldOut: number | null;
+}
+
+/** How well a column is told by the five nearest rows in a layer: accuracy of categories, else R^2. */
+export interface LayerSeparation {
+  column: string;
+  categories: boolean;
+  value: number;
+  baseline: number;
+  n: number;
+}
+
 /** The grids, whose bytes are fetched when they are shown. */
 export interface LayersInfo {
   density: FieldInfo;
@@ -551,6 +627,14 @@ export interface LookColumn {
 export interface LookRequest {
   source: string;
   corrections: Record<string, unknown>;
+}
+
+export interface MakingMaps {
+  state: "none" | "making" | "ready" | "failed";
+  doing: string;
+  fraction: number;
+  error: string | null;
+  found: LayerMapsInfo | null;
 }
 
 /** Bounds [x0, y0, x1, y1] and how far the map can be trusted, over n rows and k neighbours. */
@@ -671,7 +755,6 @@ export interface ProgressInfo {
   message: string;
 }
 
-/** How far the reading is: not asked for, under way, or there. */
 export interface ReadingDepth {
   state: "none" | "making" | "ready" | "failed";
   doing: string;
@@ -921,6 +1004,14 @@ export interface Ways {
   n: number;
   python: string[];
   ways: Way[];
+}
+
+/** How far a piece of work is: not asked for, under way, or there. */
+export interface Working {
+  state: "none" | "making" | "ready" | "failed";
+  doing: string;
+  fraction: number;
+  error: string | null;
 }
 
 export interface WorstRow {

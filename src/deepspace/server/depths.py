@@ -2,75 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import re
-import threading
 from collections.abc import Callable, Sequence
 
-from deepspace.errors import DeepspaceError
 from deepspace.layers import Recording
 from deepspace.layers.depth import Depth, Reading, depth
 from deepspace.layers.descriptors import DESCRIPTORS
 from deepspace.server import wire
+from deepspace.server.jobs import Job, share_of
 
-__all__ = ["Depths", "sentence", "share_of"]
-
-log = logging.getLogger("deepspace.server")
+__all__ = ["Depths", "sentence"]
 
 _RUN, _MIXED = 0.3, 0.5
 """How far it is once the rows ran through the network, and through the one with mixed weights."""
 
 
-class _Stopped(BaseException):
-    """Raised into the work when the page asked it to end; no error of its own."""
-
-
-def share_of(said: str) -> float:
-    """How far what is told is: "512 of 4,000 rows" is 0.128."""
-    found = re.search(r"([\d,]+) of ([\d,]+)(?!.*[\d,]+ of [\d,]+)", said)
-    if not found:
-        return 0.0
-    done, of = (int(part.replace(",", "") or 0) for part in found.groups())
-    return min(1.0, done / max(1, of))
-
-
-class Depths:
+class Depths(Job[wire.ReadingDepth]):
     """The reading of one space's layers. Safe to call from several threads."""
 
-    def __init__(self, name: str, recording: Callable[[Callable[[str], None]], Recording]) -> None:
-        self.name, self._recording = name, recording
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._state = wire.ReadingDepth(state="none")
+    def __init__(self, recording: Callable[[Callable[[str], None]], Recording]) -> None:
+        super().__init__(wire.ReadingDepth, "Reading the layers")
+        self._recording = recording
 
-    def state(self) -> wire.ReadingDepth:
-        """How far it is."""
-        with self._lock:
-            return self._state
-
-    def start(self) -> wire.ReadingDepth:
-        """Begin, unless it is under way or done."""
-        with self._lock:
-            if self._state.state in ("none", "failed"):
-                self._stop.clear()
-                self._state = wire.ReadingDepth(state="making", doing="beginning")
-                self._thread = threading.Thread(target=self._run, name="deepspace-depth", daemon=True)
-                self._thread.start()
-            return self._state
-
-    def stop(self) -> wire.ReadingDepth:
-        """End what is under way, at its next step."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(2.0)
-        return self.state()
-
-    def _tell(self, doing: str, fraction: float) -> None:
-        if self._stop.is_set():
-            raise _Stopped
-        self._end(wire.ReadingDepth(state="making", doing=doing, fraction=fraction))
+    def work(self) -> wire.DepthInfo:
+        made = self._recording(self._recorded)
+        return _info(depth(made.listed, recording=made, tell=self._read))
 
     def _recorded(self, said: str) -> None:
         self._tell("running rows through the network", _RUN * share_of(said))
@@ -82,24 +38,6 @@ class Depths:
             self._tell(f"reading what {layer} tells", _MIXED + (1 - _MIXED) * share)
         else:
             self._tell("running the same rows with the weights mixed up", _RUN + (_MIXED - _RUN) * share)
-
-    def _run(self) -> None:
-        try:
-            made = self._recording(self._recorded)
-            found = depth(made.listed, recording=made, tell=self._read)
-            self._end(wire.ReadingDepth(state="ready", fraction=1.0, found=_info(found)))
-        except _Stopped:
-            self._end(wire.ReadingDepth(state="none"))
-        except DeepspaceError as error:
-            self._end(wire.ReadingDepth(state="failed", error=str(error)))
-        except Exception as error:
-            log.exception("the layers could not be read")
-            said = f"Reading the layers failed unexpectedly ({type(error).__name__}); the terminal shows where."
-            self._end(wire.ReadingDepth(state="failed", error=said))
-
-    def _end(self, state: wire.ReadingDepth) -> None:
-        with self._lock:
-            self._state = state
 
 
 def _info(found: Depth) -> wire.DepthInfo:

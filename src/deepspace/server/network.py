@@ -17,8 +17,12 @@ from deepspace.layers import Layers, Recording, SpaceNetwork, list_layers, recor
 from deepspace.layers.strip import LayerMaps, Strip, strip
 from deepspace.layers.units import FDR, Driver, Units, drivers, units
 from deepspace.server import places, wire
-from deepspace.server.depths import Depths, share_of
+from deepspace.server.concepts import Concepts
+from deepspace.server.depths import Depths
+from deepspace.server.dreams import Dreams
 from deepspace.server.items import Items
+from deepspace.server.jobs import share_of
+from deepspace.server.layermaps import Maps
 from deepspace.space.figures import own_condition
 
 if TYPE_CHECKING:
@@ -48,7 +52,10 @@ class Inside:
         self._testing = threading.Lock()
         self._units: OrderedDict[str, Units] = OrderedDict()
         self._work = wire.NetworkWork(doing="", fraction=0.0)
-        self.depths = Depths(self.space.name, self.recording)
+        self.depths = Depths(self.recording)
+        self.maps = Maps(self.space, self.recording)
+        self.concepts = Concepts(self._own)
+        self.dreams = Dreams(items, self._own)
 
     @cached_property
     def _found(self) -> Layers | SpaceError:
@@ -56,6 +63,11 @@ class Inside:
             return copied(self.space)
         except SpaceError as error:
             return error
+
+    def _own(self) -> Layers:
+        """Layers of one more copy, for work that goes on while others watch theirs."""
+        self.listed()  # which says why where there are none
+        return copied(self.space)
 
     def listed(self) -> Layers:
         """Raises SpaceError where there are no layers to look into."""

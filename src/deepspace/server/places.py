@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.errors import SpaceError
-from deepspace.server.planes import MAP, plane
+from deepspace.server.planes import LAYER, MAP, plane
 
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
@@ -57,13 +57,15 @@ def position(space: BaseSpace, place: str, axes: str = MAP) -> tuple[float, floa
     return None
 
 
-def python(place: str) -> str:
+def python(space: BaseSpace, place: str) -> str:
     """The expression that names the same place in a script that has a ``space``."""
     kind, _, rest = place.partition(":")
     if kind == "row":
         return rest
     if kind == "at":
         rest, _, axes = rest.partition("@")
+        if axes.startswith(LAYER):  # which Python knows no axes by
+            return str([round(float(v), 6) for v in latent(space, place)])
         seen = f"axes({axes!r})" if axes else "map"
         return f"space.{seen}.inverse_transform([[{rest.replace(',', ', ')}]])[0]"
     return f"[{rest.replace(',', ', ')}]" if kind == "z" else "space.latents.mean.mean(0)"

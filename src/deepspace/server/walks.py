@@ -69,7 +69,7 @@ class Walks:
             anchors=list(first.anchors),
             unit=_UNITS.get(form, "standard deviations"),
             n=len(self.space),
-            python=[places.python(name) for name in names],
+            python=[places.python(self.space, name) for name in names],
             ways=[self._way(walk, here, plane(self.space, axes)) for walk in walks],
         )
 

@@ -1,10 +1,12 @@
-/** The two dimensions that the map is drawn along: its own, principal components, two latents, or two own columns. */
+/** The two dimensions that the map is drawn along: its own, principal components, two latents, two own columns, or a layer's map. */
 
 import type { Backend } from "../backend/backend";
 import type { AxesInfo, ColumnInfo, SpaceInfo } from "../protocol";
 import type { Part } from "./address.svelte";
 
 export const MAP = "map";
+/** Before a layer's name: the map of what it tells apart, once that was made. */
+export const LAYER = "layer:";
 /** Positions of a million rows are 8 MB. */
 const KEPT = 4;
 const NUMBERS = ["numeric", "integer", "date"];
@@ -73,10 +75,10 @@ export class AxesState implements Part {
   /** What a kind of axes begins with: what was last looked at, else the strongest latents or the first columns. */
   async first(kind: string): Promise<string | null> {
     const space = this.space();
-    if (!space || (kind !== "columns" && kind !== MAP && space.latentDim < 2)) return null;
+    if (!space || (kind !== "columns" && kind !== "layer" && kind !== MAP && space.latentDim < 2)) return null;
     if (kind === MAP || kind === "pca") return kind;
     const known = this.last.get(kind);
-    if (known) return known;
+    if (known || kind === "layer") return known ?? null;
     if (kind === "latent") {
       const { factors } = await this.backend.factors();
       return `latent:${factors[0]!.index},${factors[1]!.index}`;
@@ -87,10 +89,10 @@ export class AxesState implements Part {
 
   /** The next kind of axes, or the one before. */
   async step(by: number): Promise<void> {
-    const kinds = [MAP, "pca", "latent", "columns"];
+    const kinds = [MAP, "pca", "latent", "columns", "layer"];
     const from = kinds.indexOf((this.coming ?? this.name).split(":")[0]!);
     for (let i = 1; i < kinds.length; i++) {
-      const name = await this.first(kinds[(from + i * by + 4 * kinds.length) % kinds.length]!);
+      const name = await this.first(kinds[(from + i * by + kinds.length * kinds.length) % kinds.length]!);
       if (name) return this.to(name);
     }
   }
@@ -101,7 +103,9 @@ export class AxesState implements Part {
 
   async read(values: URLSearchParams): Promise<void> {
     const wanted = values.get("axes") ?? MAP;
-    if (wanted !== this.name || !this.backend.axes) await this.to(wanted);
+    // Maps of layers are made when somebody opens them, which comes back here (`LayerMaps`).
+    const there = !wanted.startsWith(LAYER) || (await this.backend.networks.maps().catch(() => null))?.state === "ready";
+    if (there && (wanted !== this.name || !this.backend.axes)) await this.to(wanted);
     // An address that names axes which are not there shows the map.
     if (!this.backend.axes) await this.to(MAP);
   }

@@ -1,28 +1,28 @@
 /** Inside the networks: whose way through the layers is shown, which unit is looked at, and how far the reading is. */
 
 import type { Networks } from "../backend/networks";
-import type { Network, NetworkWork, ReadingDepth, Strip, UnitPage } from "../protocol";
+import type { FindingConcept, Network, NetworkWork, ReadingDepth, Strip, UnitPage } from "../protocol";
 import type { Part } from "./address.svelte";
 import { placeOf } from "./anchors.svelte";
 import { MAP } from "./axes.svelte";
+import { Dreams } from "./dreams.svelte";
 import { Latest } from "./latest";
+import { LayerMaps } from "./layermaps.svelte";
+import { EVERY, pause, Watched } from "./watched.svelte";
 
-/** How often work on the server is asked how far it is. */
-const EVERY = 350;
 /** The shortest time between two strips: the cursor's own decode comes first. */
 const REST = 50;
 
-export type View = "strip" | "depth";
+export type View = (typeof VIEWS)[number];
+export const VIEWS = ["strip", "depth", "maps", "concept"] as const;
 
 /** What the page knows of places that a strip may be of. */
 interface Known {
   readonly pinnedIndex: number | null;
   readonly hover: number;
   readonly place: { x: number; y: number } | null;
-  readonly axes: { readonly name: string };
+  readonly axes: { readonly name: string; to(name: string): Promise<void> };
 }
-
-const pause = (time: number) => new Promise((done) => setTimeout(done, time));
 
 export class NetworkState implements Part {
   info: Network | null = $state.raw(null);
@@ -39,19 +39,27 @@ export class NetworkState implements Part {
   page: UnitPage | null = $state.raw(null);
   pageFailure: string | null = $state(null);
   work: NetworkWork | null = $state.raw(null);
-  depth: ReadingDepth | null = $state.raw(null);
-  depthFailure: string | null = $state(null);
+  readonly depth: Watched<ReadingDepth>;
+  readonly maps: LayerMaps;
+  readonly concept: Watched<FindingConcept>;
+  /** Rows that the concept leaves out: whose it is. */
+  sought: Uint8Array | null = $state.raw(null);
+  readonly dreams: Dreams;
   /** The column whose reading is shown; null: the first. */
   column: string | null = $state(null);
+  private key = "";
   private wanted: string | null = null;
   private asking: AbortController | null = null;
-  private watching: Promise<void> | null = null;
   private readonly latest: Latest<string, void>;
 
   constructor(
     private readonly backend: Networks,
     private readonly known: Known,
   ) {
+    this.depth = new Watched(() => backend.depth(), () => backend.stopDepth());
+    this.maps = new LayerMaps(backend, () => known.axes);
+    this.concept = new Watched(() => this.own(backend.concept()), () => backend.stopConcept());
+    this.dreams = new Dreams(backend);
     this.latest = new Latest(
       async (place) => {
         this.strip = await this.backend.strip(place);
@@ -100,11 +108,13 @@ export class NetworkState implements Part {
     // Coming back, the layer's units have names.
     this.wanted = null;
     this.unit = { layer, index };
+    this.dreams.forget();
   }
 
   leaveUnit(): void {
     this.unit = null;
     this.asking?.abort();
+    this.dreams.forget();
   }
 
   /** Fetches the page of the unit that is looked at; meanwhile says what the server does. */
@@ -137,30 +147,24 @@ export class NetworkState implements Part {
 
   /** Begins to read all layers, unless that is under way or done. */
   startDepth(): Promise<void> {
-    if (this.depth?.state === "ready") return Promise.resolve();
-    this.watching ??= this.watch().finally(() => (this.watching = null));
-    return this.watching;
+    return this.depth.once(() => this.backend.startDepth());
   }
 
-  private async watch(): Promise<void> {
-    try {
-      this.depthFailure = null;
-      this.depth = await this.backend.startDepth();
-      while (this.depth?.state === "making") {
-        await pause(EVERY);
-        this.depth = await this.backend.depth();
-      }
-    } catch (error) {
-      this.depthFailure = (error as Error).message;
-    }
-  }
+  /** Another page may have asked for another selection meanwhile: then this one's is no longer there. */
+  private readonly own = async (asked: Promise<FindingConcept>): Promise<FindingConcept> => {
+    const now = await asked;
+    return now.key === this.key ? now : { ...now, state: "none", found: null };
+  };
 
-  async stopDepth(): Promise<void> {
-    try {
-      this.depth = await this.backend.stopDepth();
-    } catch (error) {
-      this.depthFailure = (error as Error).message;
-    }
+  /** Looks for a selection in the layers; leftOut: 1 for every row that is not in it. */
+  seek(leftOut: Uint8Array): Promise<void> {
+    if (leftOut === this.sought && this.concept.now?.state !== "none") return Promise.resolve();
+    this.sought = leftOut;
+    return this.concept.start(async () => {
+      const now = await this.backend.startConcept(leftOut);
+      if (leftOut === this.sought) this.key = now.key;
+      return now;
+    });
   }
 
   write(values: URLSearchParams): void {
@@ -172,7 +176,8 @@ export class NetworkState implements Part {
   }
 
   read(values: URLSearchParams): void {
-    this.view = values.get("inside") === "depth" ? "depth" : "strip";
+    this.view = VIEWS.find((v) => v === values.get("inside")) ?? "strip";
+    this.maps.read(values);
     const unit = /^(.{1,300})\|(\d{1,7})$/.exec(values.get("unit") ?? "");
     this.unit = unit ? { layer: unit[1]!, index: Number(unit[2]) } : null;
     this.from = values.get("follows") === "cursor" ? "cursor" : "pinned";

@@ -21,7 +21,7 @@ describe("layers as steps", () => {
 });
 
 describe("whose way is shown", () => {
-  const known = { pinnedIndex: null as number | null, hover: -1, place: null as { x: number; y: number } | null, axes: { name: "map" } };
+  const known = { pinnedIndex: null as number | null, hover: -1, place: null as { x: number; y: number } | null, axes: { name: "map", to: async () => undefined } };
   const asked: string[] = [];
   const backend = { strip: async (place: string) => { asked.push(place); return { place, layers: [] }; } } as unknown as Networks;
 

@@ -59,6 +59,8 @@ function selected(from: string, rows: Uint32Array): string[] {
   const [kind, words] = [from.slice(0, from.indexOf(":")), from.slice(from.indexOf(":") + 1)];
   if (kind === "lasso") {
     const [corners, ...axes] = words.split("@");
+    // Maps of layers are no axes in Python.
+    if (axes[0]?.startsWith("layer:")) return [keep(`[${[...rows].join(", ")}]`)];
     const seen = axes.length ? `axes(${quoted(axes.join("@"))})` : "map";
     return [keep(`space.${seen}.inside([${corners!.replaceAll(",", ", ")}])`)];
   }

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from deepspace.explore import Axes
 from deepspace.server.answers import not_modified, raw
-from deepspace.server.planes import plane
+from deepspace.server.planes import LAYER, plane
 from deepspace.server.routes.parameters import AxesName
 from deepspace.server.view import View
 from deepspace.server.wire import AxesInfo, AxisInfo
@@ -42,7 +42,7 @@ def _described(found: Axes) -> AxesInfo:
     trust: dict[str, Any] = {name: found.trust.get(name) for name in ("trustworthiness", "continuity", "n", "k")}
     return AxesInfo(
         name=found.name,
-        kind=found.kind,
+        kind="layer" if found.name.startswith(LAYER) else found.kind,
         axes=(x, y),
         exact=found.exact,
         placed=len(found.placed),

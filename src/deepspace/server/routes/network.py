@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import FastAPI, Query
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.responses import Response
 
+from deepspace.server.answers import RAW
+from deepspace.server.concepts import LEAST
+from deepspace.server.dreams import Through
+from deepspace.server.routes.rows import unpacked
 from deepspace.server.view import View
-from deepspace.server.wire import NetworkInfo, NetworkWork, ReadingDepth, StripInfo, UnitInfo
+from deepspace.server.wire import (
+    DreamInfo,
+    FindingConcept,
+    MakingMaps,
+    NetworkInfo,
+    NetworkWork,
+    ReadingDepth,
+    StripInfo,
+    UnitInfo,
+)
 
 __all__ = ["add"]
 
@@ -45,3 +59,40 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.delete("/api/network/depth")
     def stop_depth() -> ReadingDepth:
         return current().network.depths.stop()
+
+    @app.get("/api/network/maps")
+    def read_maps() -> MakingMaps:
+        return current().network.maps.state()
+
+    @app.post("/api/network/maps")
+    def start_maps() -> MakingMaps:
+        return current().network.maps.start()
+
+    @app.delete("/api/network/maps")
+    def stop_maps() -> MakingMaps:
+        return current().network.maps.stop()
+
+    @app.get("/api/network/maps.f32", response_class=Response)
+    def read_map_places() -> Response:
+        return Response(current().network.maps.places(), media_type=RAW)
+
+    @app.get("/api/network/concept")
+    def read_concept() -> FindingConcept:
+        return current().network.concepts.state()
+
+    @app.post("/api/network/concept")
+    async def start_concept(request: Request) -> FindingConcept:
+        """The body: one bit a row, as for rows.csv."""
+        view = current()
+        rows = unpacked(await request.body(), len(view.space))
+        if len(rows) < LEAST:
+            raise HTTPException(400, f"A concept needs at least {LEAST} rows that show it; {len(rows)} came.")
+        return view.network.concepts.start(rows)
+
+    @app.delete("/api/network/concept")
+    def stop_concept() -> FindingConcept:
+        return current().network.concepts.stop()
+
+    @app.get("/api/network/dream")
+    def read_dream(layer: LayerName, unit: UnitIndex, through: Through) -> DreamInfo:
+        return current().network.dreams.of(layer, unit, through)

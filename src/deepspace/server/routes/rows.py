@@ -21,7 +21,7 @@ from deepspace.server.wire import FoundRows
 if TYPE_CHECKING:
     from deepspace.space import BaseSpace
 
-__all__ = ["add"]
+__all__ = ["add", "unpacked"]
 
 Text = Annotated[str, Query(max_length=200)]
 
@@ -40,13 +40,13 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.post("/api/rows.csv", response_class=Response)
     async def write_rows(request: Request) -> Response:
         space = current().space
-        rows = _unpacked(await request.body(), len(space))
+        rows = unpacked(await request.body(), len(space))
         name = f"{space.name}-{len(rows)}-rows.csv".replace('"', "")
         headers = {"Content-Disposition": f'attachment; filename="{name.encode("ascii", "replace").decode()}"'}
         return StreamingResponse(_csv(space, rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _unpacked(body: bytes, n: int) -> npt.NDArray[np.int64]:
+def unpacked(body: bytes, n: int) -> npt.NDArray[np.int64]:
     """One bit a row, the first in the lowest bit of the first byte -> row numbers, ascending."""
     if len(body) != (n + 7) // 8:
         raise HTTPException(400, f"Rows are chosen with {(n + 7) // 8} bytes, one bit a row; {len(body)} came.")

@@ -24,7 +24,7 @@ class AxesInfo(Wire):
     latents by itself, and else the near rows' are blended."""
 
     name: str
-    kind: Literal["map", "latent", "pca", "columns"]
+    kind: Literal["map", "latent", "pca", "columns", "layer"]
     axes: tuple[AxisInfo, AxisInfo]
     exact: bool
     placed: int

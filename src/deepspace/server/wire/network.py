@@ -8,12 +8,20 @@ from deepspace.server.wire.base import Wire
 from deepspace.server.wire.items import Content
 
 __all__ = [
+    "ConceptAt",
+    "ConceptInfo",
     "DepthColumn",
     "DepthInfo",
     "DepthReading",
     "DimensionReading",
+    "DreamInfo",
     "DriverInfo",
+    "FindingConcept",
+    "LayerMapInfo",
+    "LayerMapsInfo",
+    "LayerSeparation",
     "LinkInfo",
+    "MakingMaps",
     "NamedUnit",
     "NetworkInfo",
     "NetworkLayer",
@@ -22,6 +30,7 @@ __all__ = [
     "StripInfo",
     "StripLayer",
     "UnitInfo",
+    "Working",
 ]
 
 
@@ -178,11 +187,101 @@ class DepthInfo(Wire):
     note: str
 
 
-class ReadingDepth(Wire):
-    """How far the reading is: not asked for, under way, or there."""
+class Working(Wire):
+    """How far a piece of work is: not asked for, under way, or there."""
 
     state: Literal["none", "making", "ready", "failed"]
     doing: str = ""
     fraction: float = 0.0
     error: str | None = None
+
+
+class ReadingDepth(Working):
     found: DepthInfo | None = None
+
+
+class LayerSeparation(Wire):
+    """How well a column is told by the five nearest rows in a layer: accuracy of categories, else R^2."""
+
+    column: str
+    categories: bool
+    value: float
+    baseline: float
+    n: int
+
+
+class LayerMapInfo(Wire):
+    """One layer's map; ``axes``: the name that the main map shows it by. ``moved``: from the map before, in spreads."""
+
+    layer: str
+    axes: str
+    trustworthiness: float | None
+    continuity: float | None
+    measured: int
+    moved: float | None
+    separation: list[LayerSeparation]
+
+
+class LayerMapsInfo(Wire):
+    """In the order of the layers, "input" first; ``placed``: how many rows have a place, of which ``held_out`` were
+    not trained on (null: nobody says)."""
+
+    maps: list[LayerMapInfo]
+    placed: int
+    held_out: int | None
+
+
+class MakingMaps(Working):
+    found: LayerMapsInfo | None = None
+
+
+class ConceptAt(Wire):
+    """A selection at one layer, as ``deepspace.layers.LayerConcept``."""
+
+    layer: str
+    accuracy: float
+    low: float
+    high: float
+    chance: float
+    chance_low: float
+    chance_high: float
+    readable: bool
+
+
+class ConceptInfo(Wire):
+    """``size`` rows on each side of a classifier, out of ``selected`` and ``pool`` others; ``left_out``: layers
+    without an answer, with the reason; ``sentence``: what one sees."""
+
+    layers: list[ConceptAt]
+    selected: int
+    size: int
+    pool: int
+    runs: int
+    left_out: list[str]
+    sentence: str
+
+
+class FindingConcept(Working):
+    """``key``: of the rows that it is about."""
+
+    key: str = ""
+    found: ConceptInfo | None = None
+
+
+class DreamInfo(Wire):
+    """What a unit looks for, made up. ``answer``: the unit's, averaged over positions; ``strongest``: the largest to
+    ``n`` real rows, and ``row_percentile`` the share of those below it; ``ratio``: null where that is not above 0.
+    ``density_percentile``: how crowded the place is, of a dream through the decoder."""
+
+    layer: str
+    index: int
+    through: Literal["pixels", "decoder"]
+    content: Content
+    answer: float
+    start: float
+    strongest: float
+    row_percentile: float
+    ratio: float | None
+    n: int
+    steps: int
+    density_percentile: float | None

@@ -49,3 +49,15 @@ export function stepsOf<T extends Pick<StripLayer, "kind" | "count" | "part">>(l
 export const beside = (name: string): boolean => name.startsWith("linear.");
 
 export const percent = (share: number): string => (share >= 0.0995 ? `${Math.round(100 * share)} %` : share >= 0.00095 ? `${(100 * share).toFixed(1)} %` : "< .1 %");
+
+/** Where a layer stands in a chart: a short mark for the axis, its name in words, its number where it has one. */
+export interface LayerPlace { tick: string; name: string; number: number | null }
+
+export function placesOf(layers: readonly string[], known: readonly { name: string; kind: string }[]): LayerPlace[] {
+  return layers.map((layer) => {
+    if (layer === "input") return { tick: "item", name: "the item itself", number: null };
+    if (layer === "latent") return { tick: "latent", name: "the latent", number: null };
+    const i = known.findIndex((k) => k.name === layer);
+    return { tick: String(i + 1), name: `layer ${i + 1}, ${wordsOf(known[i]?.kind ?? "", layer).name}`, number: i + 1 };
+  });
+}

@@ -1,4 +1,4 @@
-/** What the axes mean, at the edges: names, and ticks in their own units. The map's own have neither. */
+/** What the axes mean, at the edges: names, and ticks in their own units. Maps have neither. */
 
 import type { AxisInfo } from "../../protocol";
 import type { Explorer } from "../../state/explorer.svelte";
@@ -36,7 +36,7 @@ function write(pen: CanvasRenderingContext2D, theme: Theme, text: string, x: num
 export function axes(explorer: Explorer, map: MapController): void {
   map.add((pen, view, theme) => {
     const { info } = explorer.axes;
-    if (!info) return;
+    if (!info || info.kind === "layer") return;
     const inset = map.insets();
     const [left, right] = [inset.left + 8, view.width - inset.right - 8];
     // Where tools and tabs take two lines, the axis stands above both.
