@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from deepspace.errors import SpaceError
-from deepspace.layers import Layers, ModuleNetwork, layers, list_layers
+from deepspace.layers import Layers, ModuleNetwork, layers, list_layers, look
 from deepspace.layers.dreaming import dream
 from tests.linear import LinearSpace, PlainSchema
 from tests.spaces import fit
@@ -254,3 +254,20 @@ def test_it_prints_and_converts(planted: Layers) -> None:
     assert told == ["dream of unit 1 of 1: 32 of 33 steps"]
     assert str(found).startswith("unit 1 of 1, dreamt through pixels in 33 steps\nmean answer ")
     assert found.to_arrow().num_rows == 33
+
+
+def test_a_first_step_without_a_slope_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepspace.layers import dreaming
+
+    whole, calls = dreaming._moved, []
+
+    def still(picture: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        calls.append(1)
+        return picture * 0 if len(calls) == 1 else whole(picture, generator)
+
+    monkeypatch.setattr(dreaming, "_moved", still)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.Flatten(), nn.Linear(3 * 36, 2))
+    found = look(net, np.random.default_rng(0).random((30, 1, 8, 8)).astype(np.float32)).dream("0", 1, steps=8)
+    assert np.isfinite(found.climb).all()
+    assert found.activation > found.start

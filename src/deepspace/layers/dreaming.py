@@ -248,7 +248,7 @@ def _through_pixels(
         answer = ask(_moved(waves(), generator))
         waves.spectrum.grad = slope = torch.autograd.grad(-answer.sum(), waves.spectrum)[0]
         largest = max(largest, float(slope.abs().max()))
-        optimiser.param_groups[0]["eps"] = _QUIET * largest
+        optimiser.param_groups[0]["eps"] = max(_QUIET * largest, 1e-12)  # no slope yet: stand still
         optimiser.step()
         climb.append(float(answer.detach()))
         if tell is not None and step % 32 == 31:

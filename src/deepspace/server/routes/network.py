@@ -32,6 +32,13 @@ UnitIndex = Annotated[int, Query(ge=0)]
 
 
 def add(app: FastAPI, current: Callable[[], View]) -> None:
+    _at_once(app, current)
+    _depth(app, current)
+    _maps(app, current)
+    _concept(app, current)
+
+
+def _at_once(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/network")
     def read_network() -> NetworkInfo:
         return current().network.info()
@@ -48,6 +55,12 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     def read_work() -> NetworkWork:
         return current().network.work()
 
+    @app.get("/api/network/dream")
+    def read_dream(layer: LayerName, unit: UnitIndex, through: Through) -> DreamInfo:
+        return current().network.dreams.of(layer, unit, through)
+
+
+def _depth(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/network/depth")
     def read_depth() -> ReadingDepth:
         return current().network.depths.state()
@@ -60,6 +73,8 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     def stop_depth() -> ReadingDepth:
         return current().network.depths.stop()
 
+
+def _maps(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/network/maps")
     def read_maps() -> MakingMaps:
         return current().network.maps.state()
@@ -76,6 +91,8 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     def read_map_places() -> Response:
         return Response(current().network.maps.places(), media_type=RAW)
 
+
+def _concept(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/network/concept")
     def read_concept() -> FindingConcept:
         return current().network.concepts.state()
@@ -92,7 +109,3 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
     @app.delete("/api/network/concept")
     def stop_concept() -> FindingConcept:
         return current().network.concepts.stop()
-
-    @app.get("/api/network/dream")
-    def read_dream(layer: LayerName, unit: UnitIndex, through: Through) -> DreamInfo:
-        return current().network.dreams.of(layer, unit, through)
