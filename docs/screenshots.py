@@ -73,6 +73,21 @@ def compared(page: Any) -> None:
     hover(0.3, 0.35)(page)
 
 
+def read_off(page: Any) -> None:
+    """What can be read off each layer; it is measured at the first ask."""
+    page.get_by_role("slider", name="Layer in the chart").wait_for(timeout=240_000)
+    page.wait_for_timeout(800)
+
+
+def mapped(page: Any) -> None:
+    """A map a layer; they are made at the first ask."""
+    cards = page.get_by_test_id("maps").get_by_role("button")
+    cards.first.wait_for(timeout=240_000)
+    cards.nth(3).click()
+    page.wait_for_timeout(2500)
+    hover(0.5, 0.3)(page)
+
+
 SHOTS = [
     Shot("explorer", "digits", "pin=12&show=contours", beside(40)),
     Shot("data", "wine", "filter.alcohol=13..&colour=class", hover(0.5, 0.5)),
@@ -83,6 +98,9 @@ SHOTS = [
     Shot("directions", "wine", "drawer=directions", suggested),
     Shot("compare", "digits", "pin=12&drawer=compare", compared),
     Shot("axes", "wine", "axes=columns:alcohol,color_intensity"),
+    Shot("layers", "digits", "pin=12&drawer=network"),
+    Shot("layers-depth", "digits", "pin=12&drawer=network&inside=depth", read_off),
+    Shot("layers-maps", "digits", "drawer=network&inside=maps", mapped),
     Shot("health", "digits", "drawer=health"),
     Shot("phone", "digits", "pin=12", size=tuple(PHONE.items())),
 ]

@@ -168,6 +168,42 @@ def test_what_a_unit_looks_for_is_made_up_and_says_so(walk):
     assert page.page.get_by_test_id("dream-pixels").count() == 0
 
 
+@pytest.mark.parametrize("modality", ["image", "table", "signal"])
+def test_what_a_latent_rests_on_is_shown_with_its_check(walk, built, modality):
+    _, page = walk(modality, "#drawer=network&pin=3", bypass_csp=True)
+    page.page.add_script_tag(path=str(ENGINE))
+    rests = page.page.get_by_test_id("saliency")
+    button = rests.get_by_role("button", name="what does it rest on")
+    until(lambda: place(page) == "row:3" and button.count() and button.is_enabled(), "the button")
+    chosen = page.page.get_by_test_id("saliency-latent")
+    first = chosen.input_value()
+    button.click()
+    until(lambda: page.page.get_by_test_id("saliency-found").count(), "what it rests on", timeout=60)
+    shown = {"image": "saliency-picture", "table": "saliency-columns", "signal": "saliency-line"}[modality]
+    assert page.page.get_by_test_id(shown).first.is_visible()
+    assert "red raises it" in page.words("saliency")
+    verdict = page.page.get_by_test_id("saliency-verdict")
+    word = {"true": "passed", "false": "failed"}.get(verdict.get_attribute("data-passed"), "not tested")
+    assert page.words("saliency-verdict").startswith(f"weight check: {word}")
+    assert page.words("saliency-verdict").endswith(".")
+    assert (page.page.get_by_test_id("saliency-complete").count() == 1) == (modality != "table")
+    assert page.page.evaluate(CHECK) == []
+    chosen.select_option(next(o for o in ("0", "1") if o != first))
+    until(button.count, "another latent is not known yet")
+    chosen.select_option(first)
+    until(verdict.count, "what was kept")
+
+
+def test_only_real_items_are_explained(walk):
+    space, page = walk("image", "#drawer=network")
+    until(lambda: place(page) == "row:0", "the first row's way")
+    x, y = page.spot(int(page.spots(len(space))[:, 1].argmin()))
+    page.page.mouse.move(x + 23, y - 31)
+    until(lambda: (place(page) or "").startswith("at:"), "the way of a place")
+    assert "A real item must be shown" in page.words("saliency-generated")
+    assert page.page.get_by_test_id("saliency").get_by_role("button").count() == 0
+
+
 def test_a_space_without_layers_says_why(serve, browse, tmp_path):
     import numpy as np
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import deepspace as ds
-from deepspace.layers import LayerConcept, Layers, concept, dream, layer_maps, layers, record
+from deepspace.layers import LayerConcept, Layers, concept, dream, layer_maps, layers, record, saliency
 from deepspace.layers.depth import Reading, depth
 from deepspace.layers.strip import strip
 from deepspace.layers.units import drivers, units
@@ -347,6 +347,36 @@ def test_a_dream_is_what_python_gives(served: Served, modality: str, through: An
     assert said["densityPercentile"] == pytest.approx(own.density_percentile)
     assert said["content"]["kind"] == modality
     assert running.http.get("/api/network/dream", params=asked).json() == said
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_what_a_latent_rests_on_is_what_python_gives(served: Served, modality: str) -> None:
+    space, running = served(modality)
+    address, asked = "/api/network/saliency", {"row": 7, "latent": 1}
+    said = running.http.get(address, params=asked).json()
+    own = saliency(layers(alone(space)), [7], target=1)
+    values, scale = own.values[0], float(np.abs(own.values).max())
+    if values.ndim == 1:
+        by_name = dict(zip(own.names or [f"number {i}" for i in range(len(values))], values, strict=True))
+        assert said["form"] == "columns"
+        assert len(said["columns"]) == min(12, np.count_nonzero(values))
+        for column in said["columns"]:
+            assert column["value"] == pytest.approx(float(by_name[column["name"]]), abs=1e-3 * scale)
+        sizes = [abs(column["value"]) for column in said["columns"]]
+        assert sizes == sorted(sizes, reverse=True)
+    else:
+        drawn = values.sum(0) if values.ndim == 3 else values
+        got = np.frombuffer(base64.b64decode(said["data"]), "<f4").reshape(said["height"], said["width"])
+        np.testing.assert_allclose(got, drawn, atol=1e-3 * scale)
+    assert said["answer"] == pytest.approx(float(own.outputs[0]), abs=1e-3)
+    assert said["baseline"] == pytest.approx(float(own.baseline_outputs[0]), abs=1e-3)
+    assert (said["passed"], said["verdict"]) == (own.check.passed, own.check.verdict)
+    assert (said["completeness"] is None) == (own.completeness is None)
+    assert running.http.get(address, params=asked).json() == said, "kept"
+    for wrong, words in (({"row": 99_999}, "row 99,999 was asked for"), ({"latent": 99}, "latent 0 to")):
+        answer = running.http.get(address, params=asked | wrong)
+        assert (answer.status_code, words in answer.json()["error"]) == (400, True)
+        assert "\n" not in answer.json()["error"]
 
 
 def test_the_concepts_sentence_says_no_more_than_the_intervals() -> None:

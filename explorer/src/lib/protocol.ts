@@ -38,6 +38,8 @@ export type MakingMaps = wire.MakingMaps;
 export type LayerMapInfo = wire.LayerMapInfo;
 export type FindingConcept = wire.FindingConcept;
 export type Dream = Read<wire.DreamInfo, "content">;
+/** `values` line by line; empty where columns are listed. */
+export type Saliency = Omit<wire.SaliencyInfo, "data"> & { values: Float32Array };
 export type DepthColumn = wire.DepthColumn;
 export type DepthReading = wire.DepthReading;
 /** Maps one after the other, a byte a number. */
@@ -149,6 +151,11 @@ export function readLocal(raw: unknown): LocalFactor[] {
 export function readDream(raw: unknown): Dream {
   const dream = raw as wire.DreamInfo;
   return { ...dream, content: readContent(dream.content) };
+}
+
+export function readSaliency(raw: unknown): Saliency {
+  const { data, ...found } = raw as wire.SaliencyInfo;
+  return { ...found, values: floats(fromBase64(data)) };
 }
 
 export function readStrip(raw: unknown): Strip {

@@ -59,6 +59,11 @@ export interface Change {
   numbers: (number | null)[] | null;
 }
 
+export interface ColumnEffect {
+  name: string;
+  value: number;
+}
+
 /** A column that the map can be coloured by. Bytes of it come from /api/columns/{index}. */
 export interface ColumnInfo {
   index: number;
@@ -792,6 +797,24 @@ export interface RegionsInfo {
   without: number;
   tested: number;
   fdr: number;
+}
+
+/** What of a real row a latent rests on, as ``deepspace.layers.Saliency``. ``data``: base64 of float32, ``height`` x ``width``: of a picture summed over its channels, of a signal a line a channel. ``columns``: of a record or vector, the strongest of ``width``. ``most``: where colours are full. ``answer``: the latent's; ``baseline``: that at what the row is compared with; ``completeness``: how far the parts are from adding up to their difference. ``passed``, ``verdict``: of the check by redrawn weights; null: untested. */
+export interface SaliencyInfo {
+  row: number;
+  latent: number;
+  form: "picture" | "lines" | "columns";
+  method: string;
+  height: number;
+  width: number;
+  data: string;
+  most: number;
+  columns: ColumnEffect[];
+  answer: number;
+  baseline: number;
+  completeness: number | null;
+  passed: boolean | null;
+  verdict: string;
 }
 
 /** Where the session stands; sent on /api/session and, with type "session", to every live connection. desk: whether there is a start page to go back to; then ``serial`` counts the sessions, and the phase is "idle" while none is open. */

@@ -23,6 +23,7 @@ from deepspace.server.dreams import Dreams
 from deepspace.server.items import Items
 from deepspace.server.jobs import share_of
 from deepspace.server.layermaps import Maps
+from deepspace.server.saliencies import Saliencies
 from deepspace.space.figures import own_condition
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Inside:
         self.maps = Maps(self.space, self.recording)
         self.concepts = Concepts(self._own)
         self.dreams = Dreams(items, self._own)
+        self.saliencies = Saliencies(items, self._own)
 
     @cached_property
     def _found(self) -> Layers | SpaceError:

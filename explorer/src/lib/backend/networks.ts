@@ -1,7 +1,8 @@
 /** Inside the networks: what the layers panel asks for, from a server or made up. */
 
 import {
-  readDream, readStrip, type Dream, type FindingConcept, type MakingMaps, type Network, type NetworkWork, type ReadingDepth, type Strip, type UnitPage,
+  readDream, readSaliency, readStrip, type Dream, type FindingConcept, type MakingMaps, type Network, type NetworkWork, type ReadingDepth, type Saliency, type Strip,
+  type UnitPage,
 } from "../protocol";
 
 /** The rows that have a place, and x and y of each in turn, map by map in the order of the layers. */
@@ -30,6 +31,8 @@ export interface Networks {
   stopConcept(): Promise<FindingConcept>;
   /** What a unit looks for: some seconds at first. */
   dream(layer: string, index: number, through: Dream["through"], signal: AbortSignal): Promise<Dream>;
+  /** What of a row a latent rests on: some seconds at first. */
+  saliency(row: number, latent: number): Promise<Saliency>;
 }
 
 type Ask = (path: string, how: RequestInit) => Promise<Response>;
@@ -67,6 +70,10 @@ export class HttpNetworks implements Networks {
 
   async dream(layer: string, index: number, through: Dream["through"], signal: AbortSignal) {
     return readDream(await this.json(`/dream?layer=${encodeURIComponent(layer)}&unit=${index}&through=${through}`, { signal }));
+  }
+
+  async saliency(row: number, latent: number) {
+    return readSaliency(await this.json(`/saliency?row=${row}&latent=${latent}`));
   }
 
   async strip(place: string) {
@@ -118,4 +125,6 @@ export class FixtureNetworks implements Networks {
   stopConcept() { return this.concept(); }
 
   async dream(): Promise<never> { throw new Error("There is no network."); }
+
+  async saliency(): Promise<never> { throw new Error("There is no network."); }
 }

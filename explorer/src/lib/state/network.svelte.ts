@@ -8,6 +8,7 @@ import { MAP } from "./axes.svelte";
 import { Dreams } from "./dreams.svelte";
 import { Latest } from "./latest";
 import { LayerMaps } from "./layermaps.svelte";
+import { Saliencies } from "./saliencies.svelte";
 import { EVERY, pause, Watched } from "./watched.svelte";
 
 /** The shortest time between two strips: the cursor's own decode comes first. */
@@ -45,6 +46,7 @@ export class NetworkState implements Part {
   /** Rows that the concept leaves out: whose it is. */
   sought: Uint8Array | null = $state.raw(null);
   readonly dreams: Dreams;
+  readonly saliencies: Saliencies;
   /** The column whose reading is shown; null: the first. */
   column: string | null = $state(null);
   private key = "";
@@ -60,6 +62,7 @@ export class NetworkState implements Part {
     this.maps = new LayerMaps(backend, () => known.axes);
     this.concept = new Watched(() => this.own(backend.concept()), () => backend.stopConcept());
     this.dreams = new Dreams(backend);
+    this.saliencies = new Saliencies(backend);
     this.latest = new Latest(
       async (place) => {
         this.strip = await this.backend.strip(place);

@@ -20,6 +20,7 @@ from deepspace.server.wire import (
     NetworkInfo,
     NetworkWork,
     ReadingDepth,
+    SaliencyInfo,
     StripInfo,
     UnitInfo,
 )
@@ -29,6 +30,7 @@ __all__ = ["add"]
 Place = Annotated[str, Query(max_length=4000)]
 LayerName = Annotated[str, Query(max_length=300)]
 UnitIndex = Annotated[int, Query(ge=0)]
+Row = Annotated[int, Query(ge=0)]
 
 
 def add(app: FastAPI, current: Callable[[], View]) -> None:
@@ -58,6 +60,10 @@ def _at_once(app: FastAPI, current: Callable[[], View]) -> None:
     @app.get("/api/network/dream")
     def read_dream(layer: LayerName, unit: UnitIndex, through: Through) -> DreamInfo:
         return current().network.dreams.of(layer, unit, through)
+
+    @app.get("/api/network/saliency")
+    def read_saliency(row: Row, latent: UnitIndex) -> SaliencyInfo:
+        return current().network.saliencies.of(row, latent)
 
 
 def _depth(app: FastAPI, current: Callable[[], View]) -> None:

@@ -8,6 +8,7 @@ from deepspace.server.wire.base import Wire
 from deepspace.server.wire.items import Content
 
 __all__ = [
+    "ColumnEffect",
     "ConceptAt",
     "ConceptInfo",
     "DepthColumn",
@@ -27,6 +28,7 @@ __all__ = [
     "NetworkLayer",
     "NetworkWork",
     "ReadingDepth",
+    "SaliencyInfo",
     "StripInfo",
     "StripLayer",
     "UnitInfo",
@@ -285,3 +287,33 @@ class DreamInfo(Wire):
     n: int
     steps: int
     density_percentile: float | None
+
+
+class ColumnEffect(Wire):
+    name: str
+    value: float
+
+
+class SaliencyInfo(Wire):
+    """What of a real row a latent rests on, as ``deepspace.layers.Saliency``.
+
+    ``data``: base64 of float32, ``height`` x ``width``: of a picture summed over its channels, of a signal a line a
+    channel. ``columns``: of a record or vector, the strongest of ``width``. ``most``: where colours are full.
+    ``answer``: the latent's; ``baseline``: that at what the row is compared with; ``completeness``: how far the parts
+    are from adding up to their difference. ``passed``, ``verdict``: of the check by redrawn weights; null: untested.
+    """
+
+    row: int
+    latent: int
+    form: Literal["picture", "lines", "columns"]
+    method: str
+    height: int
+    width: int
+    data: str
+    most: float
+    columns: list[ColumnEffect]
+    answer: float
+    baseline: float
+    completeness: float | None
+    passed: bool | None
+    verdict: str
