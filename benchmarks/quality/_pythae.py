@@ -26,6 +26,8 @@ _BATCH = 128
 class Asked(nn.Module):
     """A pythae VAE with what ``deepspace.metrics.importance.estimate`` asks of a model. x: (B, 1, 28, 28), 0..255."""
 
+    nominal = False
+
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
