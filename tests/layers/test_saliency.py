@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import deepspace as ds
 from deepspace.errors import SpaceError
-from deepspace.layers import Layers, ModuleNetwork, layers, list_layers
+from deepspace.layers import Layers, ModuleNetwork, layers, list_layers, look
 from deepspace.layers.saliency import saliency
 from tests.linear import LinearSpace
 from tests.spaces import fit
@@ -327,3 +327,19 @@ def test_it_prints_and_converts(digits: Layers) -> None:
     table = found.to_arrow()
     assert table.column("layers").to_pylist() == [1, 2, 3, 4]
     assert set(table.column_names) >= {"name", "similarity", "low", "high", "beyond", "beyond_low", "beyond_high"}
+
+
+def test_a_method_of_the_users_may_ask_for_all_rows_several_times_over() -> None:
+    """As captum does: steps times rows in one batch."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    listed = look(net, np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32))
+
+    def integrated(f, x: Tensor, baseline: Tensor) -> Tensor:
+        share = (torch.arange(200) + 0.5) / 200
+        points = (baseline + share[:, None, None] * (x - baseline)).flatten(0, 1).requires_grad_(True)
+        slopes = torch.autograd.grad(f(points).sum(), points)[0]
+        return slopes.reshape(200, *x.shape).mean(0) * (x - baseline)
+
+    own, theirs = (saliency(listed, range(9), method=method) for method in (None, integrated))
+    np.testing.assert_allclose(theirs.values, own.values, atol=1e-4)

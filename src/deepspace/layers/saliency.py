@@ -33,7 +33,8 @@ __all__ = ["Method", "RandomisationCheck", "Redrawn", "Saliency", "saliency"]
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Method = Callable[["Callable[[Tensor], Tensor]", "Tensor", "Tensor"], Any]
-"""(f, x, baseline) -> attributions like x (M, *shape): f maps (M, *shape) to the conclusion of each row, (M,)."""
+"""(f, x, baseline) -> attributions like x (M, *shape): f maps (M, *shape) to the conclusion of each row, (M,), also the
+rows several times over, as captum asks: ``lambda f, x, b: captum.attr.IntegratedGradients(f).attribute(x, b)``."""
 
 LIMIT, SAME = 0.5, 0.97
 """Rank correlations: how much of the map's own pattern, and of the whole map, may outlive all weights."""
@@ -303,7 +304,8 @@ class _Question:
 
         at = torch.from_numpy(columns).to(x.device)
         if self.custom is not None:
-            found = self.custom(lambda v: self._pick(v, at), x.clone(), base.clone())
+            repeated = lambda v: self._pick(v, at.repeat(-(-len(v) // len(at)))[: len(v)])  # noqa: E731
+            found = self.custom(repeated, x.clone(), base.clone())
             found = found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
             if found.shape != tuple(x.shape):
                 raise SpaceError(f"{self.label} gave shape {found.shape} for inputs of shape {tuple(x.shape)}.")
