@@ -19,10 +19,10 @@ import argparse
 import math
 import resource
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from _paired import paired
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,19 +31,8 @@ from deepspace.layers import look, record
 torch.set_num_threads(1)
 
 
-def paired(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, np.ndarray]:
-    """Median seconds of each, and quartiles of ours/theirs: below 1 ours is faster."""
-    ours(), theirs()
-    times = np.empty((repeats, 2))
-    for i in range(repeats):
-        for j, call in enumerate((ours, theirs)):
-            start = time.perf_counter()
-            call()
-            times[i, j] = time.perf_counter() - start
-    return (*np.median(times, 0).tolist(), np.quantile(times[:, 0] / times[:, 1], [0.5, 0.25, 0.75]))
-
-
-def show(what: str, ours: float, theirs: float, ratio: np.ndarray, goal: str) -> None:
+def show(what: str, theirs: float, ours: float, ratio: np.ndarray, goal: str) -> None:
+    """Ours over theirs, as ``paired(theirs, ours)`` gives it: below 1 ours is faster."""
     print(
         f"{what:58s} {ours:7.2f} s / {theirs:7.2f} s = {ratio[0]:5.2f} [{ratio[1]:.2f}, {ratio[2]:.2f}]  {goal}",
         flush=True,
@@ -107,7 +96,7 @@ def activations(rows: int, repeats: int) -> None:
     def ours() -> None:
         record(listed, range(rows)).close()
 
-    show(f"all {len(listed)} layers of {rows:,} pictures / bare forward", *paired(ours, bare, repeats), "goal 1.3")
+    show(f"all {len(listed)} layers of {rows:,} pictures / bare forward", *paired(bare, ours, repeats), "goal 1.3")
     try:
         from captum.attr import LayerActivation
     except ImportError:
@@ -120,7 +109,7 @@ def activations(rows: int, repeats: int) -> None:
             for start in range(0, rows, batch):
                 reader.attribute(listed.network.inputs(np.arange(start, min(rows, start + batch))))
 
-    show("the same / captum's LayerActivation", *paired(ours, captum, repeats), "")
+    show("the same / captum's LayerActivation", *paired(captum, ours, repeats), "")
 
 
 def lucent(net: nn.Module, channel: int, size: int, steps: int) -> Tensor:
@@ -164,14 +153,16 @@ def dreams(repeats: int, steps: int = 64, size: int = 64) -> None:
     net = convolutional().requires_grad_(False)
     x = np.random.default_rng(0).integers(0, 256, (300, 3, size, size)).astype(np.uint8)
     listed = look(net, x)
-    a, b, ratio = paired(lambda: dream(listed, "7", 5, steps=steps), lambda: lucent(net, 5, size, steps), repeats)
-    show(
-        f"dream, {steps} steps at {size} x {size} / lucent's recipe",
-        a,
-        b,
-        ratio,
-        f"{steps / a:.0f} and {steps / b:.0f} steps a second",
-    )
+
+    def ours() -> None:
+        dream(listed, "7", 5, steps=steps)
+
+    def theirs() -> None:
+        lucent(net, 5, size, steps)
+
+    b, a, ratio = paired(theirs, ours, repeats)
+    said = f"{steps / a:.0f} and {steps / b:.0f} steps a second"
+    show(f"dream, {steps} steps at {size} x {size} / lucent's recipe", b, a, ratio, said)
 
 
 def deep(rows: int = 10_000) -> None:

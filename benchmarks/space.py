@@ -25,6 +25,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from _paired import paired
 
 from deepspace import data, models
 from deepspace.space import BaseSpace, build, open_space
@@ -33,18 +34,6 @@ from deepspace.space.density import Density
 from deepspace.space.figures import batch_rows
 
 torch.set_num_threads(1)
-
-
-def paired(ours: Callable[[], object], theirs: Callable[[], object], repeats: int) -> tuple[float, float, np.ndarray]:
-    """Median seconds of each, and the quartiles of theirs/ours: above 1 ours is faster."""
-    ours(), theirs()
-    times = np.empty((repeats, 2))
-    for i in range(repeats):
-        for j, call in enumerate((ours, theirs)):
-            start = time.perf_counter()
-            call()
-            times[i, j] = time.perf_counter() - start
-    return (*np.median(times, 0).tolist(), np.quantile(times[:, 1] / times[:, 0], [0.5, 0.25, 0.75]))
 
 
 def show(what: str, ours: float, theirs: float, ratio: np.ndarray, against: str) -> None:

@@ -106,7 +106,8 @@ def drawn_maps(layer: LayerMaps) -> list[tuple[str, str]]:
             for u, share, v, m in zip(layer.units, layer.shares, shades, layer.maps, strict=True)
         ]
     out = []
-    for u, share, values in zip(layer.units, layer.shares, layer.maps, strict=True):
+    for u, share, answers in zip(layer.units, layer.shares, layer.maps, strict=True):
+        values = answers[0] if answers.ndim == 2 and len(answers) == 1 else answers  # a signal as a picture of one line
         if values.ndim == 1:
             drawn = sparkline([(_INK, values)], width=90, height=30)
         else:
