@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,15 +37,36 @@ def registries() -> Iterator[None]:
         entries.update(old)
 
 
+def put_public(wanted: str, folder: Path) -> None:
+    """What the page tells its reader to fetch, from the copies beside the repository; skips where there are none."""
+    copies = Path(os.environ.get("DEEPSPACE_SHARED", ROOT.parent / "shared")) / "data"
+    if not copies.is_dir():
+        pytest.skip(f"no data sets at {copies}; set DEEPSPACE_SHARED to the folder that holds data/")
+    load("public", ROOT / "examples" / "public.py").fetch(wanted, folder, source=copies)
+
+
+def load(name: str, file: Path) -> Any:
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN, ids=name)
 def test_every_python_block_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registries: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In order, in one namespace, in an empty folder. An assertion in a block is an assertion here."""
+    text = page.read_text(encoding="utf-8")
+    for wanted in re.findall(r"python examples/public\.py (\w+)", text):
+        put_public(wanted, tmp_path)
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": "__docs__"}
-    text = page.read_text(encoding="utf-8")
     for block in re.finditer(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, block.start()) + 1
         # Blank lines in front: a traceback names the line of the page.
@@ -59,11 +82,7 @@ def test_there_is_something_to_run() -> None:
 
 
 def test_the_command_line_page_is_what_the_commands_say() -> None:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load("generate", ROOT / "docs" / "generate.py")
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == module.command_line(), "stale: run `make docs`"
 
 
