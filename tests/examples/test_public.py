@@ -86,7 +86,8 @@ def test_other_bytes_than_the_known_ones_are_refused(public: Any, home: str, tmp
 
 
 def test_what_cannot_be_had_is_said(public: Any, home: str, tmp_path: Path) -> None:
-    for name, words in (("heart", "is not a zip archive"), ("fashion", "cannot be fetched"), ("penguins", "there is no set")):
+    said = {"heart": "is not a zip archive", "fashion": "cannot be fetched", "penguins": "there is no set"}
+    for name, words in said.items():
         with pytest.raises(public.FetchError, match=words):
             public.fetch(name, tmp_path, base=home)
     with pytest.raises(public.FetchError, match="pass its folder with --from"):
