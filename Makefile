@@ -6,6 +6,7 @@
 #   make wire    the page's types from the server's            make screenshots   the pictures in docs/images
 #   make quick   the Python tests without the slow and the browser ones            make clean  remove all of it
 #   make bench-quality   how good each model family is, beside published figures
+#   make bench-decisions how good decisions/ is, beside peers
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,10 +23,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 # Extra words for the command behind a target: make demo ARGS="--no-browser --port 8123", make test ARGS="-k map"
 ARGS ?=
 
-.PHONY: help setup demo test quick lint types wire page page-check bench bench-quality docs screenshots chromium clean
+.PHONY: help setup demo test quick lint types wire page page-check bench bench-quality bench-decisions docs screenshots chromium clean
 
 help:
-	@sed -n '3,9s/^# \{0,3\}//p' Makefile
+	@sed -n '3,10s/^# \{0,3\}//p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -77,6 +78,11 @@ bench-quality: $(BENCH)/.installed
 	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/quality/[a-z]*.py))); do \
 		echo "== $$script"; $(BENCH)/bin/python $$script $(ARGS); done
 	$(BENCH)/bin/python benchmarks/quality/_plot.py
+
+# Decisions: methods on a predictor beside their peers. SCRIPTS picks some, ARGS="--quick" tries them out.
+bench-decisions: $(BENCH)/.installed
+	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/decisions/[a-z]*.py))); do \
+		echo "== $$script"; OMP_NUM_THREADS=1 $(BENCH)/bin/python $$script $(ARGS); done
 
 bench: $(BENCH)/.installed
 	@for script in $(or $(SCRIPTS),$(sort $(wildcard benchmarks/[a-z]*.py))); do \

@@ -26,13 +26,15 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True)
 class Shot:
-    """``name`` of the file; which ``space``; the ``address`` behind #; what to do before the picture is taken."""
+    """``name`` of the file; which ``space``; the ``address`` behind #; what to do before the picture is taken; whether
+    a linear classifier of the space's rows is looked at."""
 
     name: str
     space: str
     address: str = ""
     act: Callable[[Any], None] | None = None
     size: tuple[tuple[str, int], ...] = tuple(SIZE.items())
+    predictor: bool = False
 
 
 def hover(share_x: float, share_y: float) -> Callable[[Any], None]:
@@ -88,6 +90,22 @@ def mapped(page: Any) -> None:
     hover(0.5, 0.3)(page)
 
 
+def decided(page: Any) -> None:
+    """Everything that the map shows of the predictor."""
+    end = time.monotonic() + 240
+    while page.evaluate("window.__deepspace.decisions.state") != "ready" and time.monotonic() < end:
+        page.wait_for_timeout(200)
+    page.wait_for_timeout(1500)
+
+
+def doubted(page: Any) -> None:
+    """The row whose decision is the closest, and the way to the other one."""
+    decided(page)
+    page.get_by_test_id("worth-closest").get_by_role("button").first.click()
+    page.get_by_test_id("way").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(3000)
+
+
 SHOTS = [
     Shot("explorer", "digits", "pin=12&show=contours", beside(40)),
     Shot("data", "wine", "filter.alcohol=13..&colour=class", hover(0.5, 0.5)),
@@ -101,6 +119,8 @@ SHOTS = [
     Shot("layers", "digits", "pin=12&drawer=network"),
     Shot("layers-depth", "digits", "pin=12&drawer=network&inside=depth", read_off),
     Shot("layers-maps", "digits", "drawer=network&inside=maps", mapped),
+    Shot("decisions", "digits", "drawer=decisions&colour=decision of LogisticRegression", decided, predictor=True),
+    Shot("decisions-case", "wine", "drawer=decisions", doubted, predictor=True),
     Shot("health", "digits", "drawer=health"),
     Shot("phone", "digits", "pin=12", size=tuple(PHONE.items())),
 ]
@@ -124,9 +144,27 @@ def spaces(folder: Path) -> dict[str, Path]:
     return made
 
 
+def classifier(space: Any) -> Any:
+    """Linear, of the target, fitted on the rows that the space learned from and audited on the others."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    learn = np.setdiff1d(np.arange(len(space)), space.validation_index)
+    labels = np.array([str(v) for v in space.rows.column(space.schema.target.name).to_pylist()])
+    if space.schema.form == "table":
+        given = space.rows.table([c.name for c in space.schema.features]).to_pandas()
+        model = make_pipeline(StandardScaler(), LogisticRegression()).fit(given.iloc[learn], labels[learn])
+    else:
+        given = np.asarray(space.schema.decode(space.samples[:])).reshape(len(space), -1)
+        model = LogisticRegression(C=1e-4, max_iter=1000).fit(given[learn], labels[learn])
+    return space.audit(model, held_out=space.validation_index)
+
+
 @contextmanager
-def served(path: Path) -> Iterator[str]:
-    """The address of a server that shows a space."""
+def served(path: Path, predictor: bool) -> Iterator[str]:
+    """The address of a server that shows a space, with a predictor of its rows if wanted."""
     import deepspace as ds
     from deepspace.server import Session, bind, serve
 
@@ -138,7 +176,7 @@ def served(path: Path) -> Iterator[str]:
         where[0] = address
         up.set()
 
-    session = Session(space.name, space=space)
+    session = Session(space.name, space=space, audits=[classifier(space)] if predictor else [])
     options = {"listener": listener, "on_ready": ready, "leave": lambda _: left.is_set()}
     thread = threading.Thread(target=serve, args=(session,), kwargs=options, daemon=True)
     thread.start()
@@ -180,9 +218,9 @@ def main(arguments: list[str]) -> int:
     made = spaces(ROOT / "demo")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for name in dict.fromkeys(s.space for s in wanted):
-            with served(made[name]) as address:
-                for shot in (s for s in wanted if s.space == name):
+        for name, predictor in dict.fromkeys((s.space, s.predictor) for s in wanted):
+            with served(made[name], predictor) as address:
+                for shot in (s for s in wanted if (s.space, s.predictor) == (name, predictor)):
                     for theme in THEMES:
                         print(take(browser, shot, address, theme, chosen.to))
         browser.close()

@@ -108,11 +108,11 @@ def test_help_and_version_load_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
-    for name in ("explore", "fit", "schema", "measure", "compare", "report", "layers", "verify"):
+    for name in ("explore", "fit", "schema", "measure", "compare", "report", "audit", "layers", "verify"):
         assert f"\n  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["explore", "fit", "schema", "measure", "compare", "report", "layers", "verify"])
+@pytest.mark.parametrize("name", ["explore", "fit", "schema", "measure", "compare", "report", "audit", "layers", "verify"])
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])

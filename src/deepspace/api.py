@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from deepspace.data.dataset import Dataset
     from deepspace.data.schema import Schema
-    from deepspace.decisions import Precedents
+    from deepspace.decisions import Audit, Precedents
     from deepspace.explore import (
         Axes,
         Communities,
@@ -173,11 +173,12 @@ class Space(BaseSpace):
 
         return uncovered(self, k=k, seed=seed, kind=kind)
 
-    def ood(self, x: Any, *, scores: Sequence[str] | None = None) -> OutOfDistribution:
-        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw."""
+    def ood(self, x: Any, *, scores: Sequence[str] | None = None, calibration: Any = None) -> OutOfDistribution:
+        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw, or by
+        ``calibration``, items of your own where rows come in clumps, as several of one patient."""
         from deepspace.metrics import ood
 
-        return ood(self, x, scores=scores)
+        return ood(self, x, scores=scores, calibration=calibration)
 
     def layers(self, net: Any = None, **options: Any) -> Layers:
         """The layers of encoder and decoder, or of another network on the same rows; see ``deepspace.layers``.
@@ -205,17 +206,32 @@ class Space(BaseSpace):
         attach_again(self, Foreign(model, encode, decode, **options))
         return self
 
-    def report(self, file: str | Path) -> Path:
-        """Write one HTML file that needs no network, and return its path."""
-        from deepspace import report
+    def audit(self, predictor: Any, *, target: str | None = None, favourable: Any = None, **options: Any) -> Audit:
+        """A predictor of yours, seen through this space; ``deepspace.decisions.Audit`` has the options.
 
-        written: Path = report.report(self, Path(file))  # type: ignore[attr-defined, unused-ignore]
-        return written
+        predictor: a scikit-learn estimator, a torch module, any callable, or the name of a .skops or .onnx file,
+        ``package:function`` or an address. target: the column with what really happened, by default the space's own.
+        favourable: the outcome that people want. Raises ModelError for what cannot be asked.
+        """
+        from deepspace.decisions import Audit
+
+        return Audit(self, predictor, target=target, favourable=favourable, **options)
+
+    def report(self, file: str | Path, *, audit: Audit | None = None, **options: Any) -> Path:
+        """Write one HTML file that needs no network, and return its path.
+
+        With an ``audit`` it is about the predictor, with JSON beside it; the options are those of
+        ``deepspace.report.audit_report``.
+        """
+        from deepspace.report import audit_report, report
+
+        return report(self, Path(file)) if audit is None else audit_report(audit, Path(file), **options)
 
     def explore(
         self,
         *,
         beside: Space | None = None,
+        audit: Audit | Sequence[Audit] | None = None,
         host: str = "127.0.0.1",
         port: int | None = None,
         open_browser: bool = True,
@@ -224,6 +240,7 @@ class Space(BaseSpace):
         """Serve the page of this space until Ctrl-C, and open it in a browser.
 
         beside: another space of the same rows to compare it with there, instead of its principal components.
+        audit: predictors of this space, one or several, to see how they decide (``deepspace.decisions.Audit``).
 
         In a notebook the page is shown inline, ``height`` pixels high, and the answer is a widget whose ``selection``
         and ``pinned`` can be read, set and observed; host, port and open_browser are for the browser. Raises
@@ -231,11 +248,13 @@ class Space(BaseSpace):
         """
         from deepspace.notebook import in_notebook, show
 
+        audits = () if audit is None else tuple(audit) if isinstance(audit, Sequence) else (audit,)
         if in_notebook():
-            return show(self, beside=beside, height=height)
+            return show(self, beside=beside, audits=audits, height=height)
         from deepspace.server import Session, serve
 
-        serve(Session(self.name, space=self, beside=beside), host=host, port=port, open_browser=open_browser)
+        session = Session(self.name, space=self, beside=beside, audits=audits)
+        serve(session, host=host, port=port, open_browser=open_browser)
         return None
 
     def save(self, path: str | Path, *, overwrite: bool = True) -> Space:

@@ -61,6 +61,10 @@ function press(event: KeyboardEvent, explorer: Explorer, map: MapController | nu
     case "c": explorer.shown.toggle("contours"); return true;
     case "m": explorer.shown.toggle("mask"); return true;
     case "u": explorer.shown.toggle("uncertainty"); return true;
+    case "o": explorer.shown.toggle("boundary"); return true;
+    case "v":
+      explorer.decisions.turn();
+      return explorer.decisions.predictor !== null;
     case "i": explorer.shown.toggle("pictures"); return true;
     case "p": return explorer.toAnchors();
     case "d": explorer.toggleTheme(); return true;

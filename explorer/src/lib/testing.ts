@@ -56,6 +56,11 @@ export function expose(explorer: Explorer, map: () => MapController | null): voi
       const { segments, named, levels, drawings } = explorer.layers;
       return { segments, named, drawings, levels: levels && [...levels] };
     },
+    get decisions() {
+      const { at, view, found, drawing, doubt, look } = explorer.decisions;
+      return { at, view, found, state: look?.now?.state ?? "none", lines: drawing?.lines ?? null, drawn: drawing?.view ?? null, outcome: drawing && [...drawing.values], doubtful: doubt && [...doubt.values] };
+    },
+    get decided() { return { case: explorer.decisions.case, likeness: explorer.decisions.likeness, triangle: explorer.decisions.triangle, recourse: explorer.decisions.recourse, reasons: explorer.decisions.reasons, way: explorer.decisions.way?.path ?? null }; },
     get generatedShown() { return map()?.generated?.shown ?? 0; },
     get frames() { return map()?.frames ?? 0; },
     get axes() { return explorer.axes.name; },

@@ -38,6 +38,30 @@ export interface Beside {
   hasData: boolean;
 }
 
+/** One row as the predictor decides it. ``shown``: as its place on the map decodes, null without a decoder. ``same``, ``opposite``: the real rows nearest to it with its decision and with another; ``notes``: what to know of them, what is wrong first. */
+export interface CaseInfo {
+  row: number;
+  own: DecidedInfo;
+  shown: DecidedInfo | null;
+  happened: string | null;
+  right: boolean | null;
+  tested: boolean;
+  same: CaseRow[];
+  opposite: CaseRow[];
+  notes: string[];
+}
+
+/** A precedent. ``happened``: its known outcome; ``differs``: what is unlike the case, from the case to the row, the most unlike first. */
+export interface CaseRow {
+  row: number;
+  distance: number;
+  outcome: string;
+  score: number;
+  happened: string | null;
+  right: boolean | null;
+  differs: string[];
+}
+
 /** One formatted cell of a record. ``share``, 0..1, is drawn as a bar behind a count. */
 export interface CellText {
   name: string;
@@ -57,6 +81,12 @@ export interface Change {
   kind: string;
   texts: string[];
   numbers: (number | null)[] | null;
+}
+
+export interface ChangedCell {
+  column: string;
+  before: string;
+  after: string;
 }
 
 export interface ColumnEffect {
@@ -158,6 +188,21 @@ export interface ConceptInfo {
   runs: number;
   leftOut: string[];
   sentence: string;
+}
+
+/** ``outcome``: its place; ``score``: what it hangs on; ``scores``: of every outcome, or the one value. */
+export interface DecidedInfo {
+  outcome: number;
+  score: number;
+  margin: number;
+  scores: number[];
+}
+
+/** ``command``: how to begin with a predictor. ``generative``: whether places decode. */
+export interface DecisionsInfo {
+  predictors: PredictorInfo[];
+  command: string;
+  generative: boolean;
 }
 
 export interface DecodeRequest {
@@ -286,6 +331,32 @@ export interface DirectionRequest {
   positive: GroupRequest;
   negative: GroupRequest | null;
   method: "means" | "logistic";
+}
+
+/** Where at least ``level`` of the ``k`` measured rows around are decided otherwise than their places: base64 of a byte a cell, 1 or 0. ``share``: of all ``n`` rows; ``hatched``: of the places. */
+export interface DoubtInfo {
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  data: string;
+  k: number;
+  level: number;
+  n: number;
+  share: number;
+  hatched: number;
+}
+
+/** Lines on the map, x and y in turn, each between two outcomes; the outcome of each place of a grid, base64 of a byte each, 255 for none. The grid as in ``GridInfo``. */
+export interface DrawingInfo {
+  view: "generative" | "static";
+  origin: [number, number];
+  cell: number;
+  columns: number;
+  rows: number;
+  data: string;
+  lines: number[][];
+  between: [number, number][];
 }
 
 /** What a unit looks for, made up. ``answer``: the unit's, averaged over positions; ``strongest``: the largest to ``n`` real rows, and ``row_percentile`` the share of those below it; ``ratio``: null where that is not above 0. ``density_percentile``: how crowded the place is, of a dream through the decoder. */
@@ -581,6 +652,15 @@ export interface LeftOutGroup {
   q: number;
 }
 
+/** How like anything seen: the combined p-value against ``n`` held-out rows. ``seen``: no row was held out. */
+export interface Likeness {
+  row: number;
+  p: number;
+  n: number;
+  seen: boolean;
+  parts: Record<string, number>;
+}
+
 /** A column that a unit goes with, as ``deepspace.layers.units.Link``. */
 export interface LinkInfo {
   phrase: string;
@@ -628,10 +708,37 @@ export interface LookColumn {
   reason: string;
 }
 
+/** What there is so far. ``counts``: rows by outcome; ``accuracy`` and ``auc`` on the tested rows; ``drawn``: how often the generative drawing has changed, ``calls`` items asked for it of ``full`` for a whole lattice; ``doubt``: whether the hatching is there. */
+export interface LookInfo {
+  counts: number[];
+  n: number;
+  accuracy: ShareInfo | null;
+  auc: number | null;
+  aucLow: number | null;
+  aucHigh: number | null;
+  drawn: number;
+  traced: boolean;
+  calls: number;
+  full: number;
+  still: ShareInfo | null;
+  doubt: boolean;
+  trust: TrustInfo | null;
+  worth: WorthInfo | null;
+}
+
 /** ``corrections`` as --schema takes them: {modality, target, image_size, columns: {name: {kind, role}}}. */
 export interface LookRequest {
   source: string;
   corrections: Record<string, unknown>;
+}
+
+/** Parts are there as they come, while it is still under way. */
+export interface Looking {
+  state: "none" | "making" | "ready" | "failed";
+  doing: string;
+  fraction: number;
+  error: string | null;
+  found: LookInfo | null;
 }
 
 export interface MakingMaps {
@@ -703,6 +810,17 @@ export interface NetworkWork {
   fraction: number;
 }
 
+/** Two predictors: agreement on held-out rows, the rows (of all) on which they disagree, and who is right there. */
+export interface PairInfo {
+  a: number;
+  b: number;
+  agreement: ShareInfo;
+  rows: number[];
+  apart: number;
+  aRight: ShareInfo | null;
+  bRight: ShareInfo | null;
+}
+
 /** A fit that was cut short. ``blocked`` says why it cannot go on from here. */
 export interface PartialInfo {
   path: string;
@@ -721,6 +839,28 @@ export interface PathRequest {
 
 export interface PinRequest {
   row: number | null;
+}
+
+/** One predictor; ``decision``, ``score`` and ``verdict``: the columns to colour by, the last where it is known what happened. ``favourable``: the place of the outcome that people want. ``tested``: rows that it was not fitted on, as far as is known (``tested_known``: somebody said so). ``python``: how a script names it. */
+export interface PredictorInfo {
+  index: number;
+  name: string;
+  source: string;
+  outcomes: string[];
+  favourable: number | null;
+  threshold: number | null;
+  target: string | null;
+  tested: number;
+  testedKnown: boolean;
+  notes: string[];
+  decision: number;
+  score: number;
+  verdict: number | null;
+  python: string;
+}
+
+export interface PredictorsInfo {
+  pairs: PairInfo[];
 }
 
 /** Where there is data, one byte a cell at /api/layers/presence.u8: 1 or 0. */
@@ -768,6 +908,29 @@ export interface ReadingDepth {
   found: DepthInfo | null;
 }
 
+/** ``stability``: the share of resamples of the accepted cases in which it is a principal reason. */
+export interface ReasonInfo {
+  text: string;
+  code: string;
+  stability: number;
+  contribution: number;
+  low: number;
+  high: number;
+}
+
+/** The principal reasons of an adverse decision relative to accepted cases; where there are none ``nothing`` says why. ``flips_real``: the share of ``n`` real accepted cases whose values in these columns turn the decision. */
+export interface ReasonsInfo {
+  row: number;
+  reasons: ReasonInfo[];
+  unstable: string[];
+  nothing: string;
+  shareExplained: number | null;
+  flips: boolean | null;
+  flipsReal: number | null;
+  n: number;
+  notes: string[];
+}
+
 /** A space that can be opened again; ``opened`` in seconds since 1970, None for one that was only found here. */
 export interface RecentInfo {
   path: string;
@@ -776,6 +939,29 @@ export interface RecentInfo {
   rows: number;
   opened: number | null;
   missing: boolean;
+}
+
+/** What would change a decision. Where nothing was found ``refused`` says why, and ``closest`` came nearest. */
+export interface RecourseInfo {
+  row: number;
+  outcome: string;
+  desired: string;
+  found: RecourseWay[];
+  refused: string | null;
+  closest: RecourseWay | null;
+  notes: string[];
+}
+
+/** One counterfactual, re-scored by the predictor. ``changes``: of a record; ``contents``: else the way there in generated items, the last one is the counterfactual. ``score_before``, ``score_after``: towards what is desired. ``support``: of the real rows nearest to it, how many are decided so. ``path``: places on the map. */
+export interface RecourseWay {
+  changes: ChangedCell[];
+  contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  scoreBefore: number;
+  scoreAfter: number;
+  outcome: string;
+  support: ShareInfo;
+  distancePercentile: number;
+  path: [number, number][];
 }
 
 /** A hill of the map's density; its label stands at (x, y), ``exemplar`` is the row that stands for it. */
@@ -830,6 +1016,14 @@ export interface SessionInfo {
   canStop: boolean;
   desk: boolean;
   serial: number;
+}
+
+/** A share of ``n`` rows, with its 95 % interval. */
+export interface ShareInfo {
+  value: number;
+  low: number;
+  high: number;
+  n: number;
 }
 
 /** Sent to every live connection when something changed, with type "shared". ``selected``: how many rows, or null when nothing is selected; which ones comes from /api/shared/selection, one bit a row. */
@@ -960,6 +1154,44 @@ export interface TraitInfo {
   n: number;
 }
 
+export interface TriangleCell {
+  content: ImageContent | SignalContent | TableContent | VectorContent;
+  weights: [number, number, number];
+  outcome: number;
+  score: number;
+}
+
+/** The plane through three rows: ``corners`` in the plane, small triangles as x, y of three corners each with their commonest outcome (-1: all differ), lines as in ``DrawingInfo``; ``films``: the middle and the corners, decoded. */
+export interface TriangleInfo {
+  rows: [number, number, number];
+  corners: [number, number][];
+  places: [number, number][];
+  outcome: number[];
+  cells: [number, number, number][];
+  lines: number[][];
+  own: number[];
+  shown: number[];
+  placesDecoded: TriangleCell[];
+  lowest: number;
+}
+
+/** As ``deepspace.decisions.MapTrust``. */
+export interface TrustInfo {
+  accuracy: ShareInfo | null;
+  shownAccuracy: ShareInfo | null;
+  auc: number | null;
+  aucLow: number | null;
+  aucHigh: number | null;
+  agreement: ShareInfo;
+  rebuilt: ShareInfo;
+  chance: number;
+  consistency: ShareInfo;
+  rounds: number;
+  byOutcome: ShareInfo[];
+  better: boolean;
+  sentence: string;
+}
+
 /** ``rows``: all that were left out of ``n`` looked at, the most forsaken first, with ``distances`` to the nearest of ``made`` generated rows in radii of their own ball; ``expected``: how many chance would leave out. */
 export interface UncoveredInfo {
   rows: number[];
@@ -1041,4 +1273,19 @@ export interface WorstRow {
   row: number;
   error: number;
   seen: boolean;
+}
+
+/** Rows worth a look: the closest decisions; the surest that the map decides otherwise; the surest and wrong. */
+export interface WorthInfo {
+  closest: WorthRow[];
+  differs: WorthRow[];
+  wrong: WorthRow[];
+  differsOf: number;
+  wrongOf: number;
+}
+
+/** ``value``: the margin, or how sure the predictor is. */
+export interface WorthRow {
+  row: number;
+  value: number;
 }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deepspace.cli.audit import audit
 from deepspace.cli.compare import compare
 from deepspace.cli.explore import explore
 from deepspace.cli.fit import fit
@@ -45,5 +46,5 @@ def _options(
     pass
 
 
-for command in (explore, fit, schema, measure, compare, sample, report, layers, verify):
+for command in (explore, fit, schema, measure, compare, sample, report, audit, layers, verify):
     app.command()(command)

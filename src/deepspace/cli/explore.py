@@ -43,6 +43,17 @@ def explore(
         Path | None,
         typer.Option("--beside", metavar="SPACE", help="A space of the same rows to compare with, instead of PCA."),
     ] = None,
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--predictor",
+            metavar="MODEL",
+            help="A model to look at on the map: FILE.onnx, FILE.skops or package:function; may be repeated.",
+        ),
+    ] = None,
+    favourable: Annotated[
+        str | None, typer.Option("--favourable", metavar="VALUE", help="The decision that people want.")
+    ] = None,
 ) -> None:
     """Fit DATA, or open SPACE, and walk it in the browser.
 
@@ -57,17 +68,18 @@ def explore(
         if host not in _LOOPBACK:
             raise ServerError("the start page can read and write your files, so it is served to this machine alone; "
                               "name a space or data to share, or leave --host out.")  # fmt: skip
-        if (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size, model) != (
-            None,
-        ) * 10:
+        named = (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size, model)
+        if any(option is not None for option in (*named, predictor, favourable)):
             raise ServerError("these options need DATA to fit or a SPACE; without it the page asks for everything.")
         walk_desk(desk(Path.cwd()), port=port, open_browser=not no_browser)
         return
     if is_space(source):
         if output is not None or overwrite:
             say("note: opening a saved space; -o and --overwrite are for data.")
-        session = open_session(source, beside)
+        session = open_session(source, beside, predictor or (), target, favourable)
     else:
+        if predictor:
+            raise ServerError("--predictor needs a saved SPACE, and this is data; fit it first with `deepspace fit`.")
         chosen = FitOptions(
             source, suffixed(output or default_output(source)), target, include_target, schema, modality, image_size,
             seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()),

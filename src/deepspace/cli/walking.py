@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,9 @@ from deepspace.cli.terminal import result, say
 from deepspace.errors import DeepspaceError, SpaceError
 
 if TYPE_CHECKING:
+    from deepspace.api import Space
     from deepspace.data import Dataset
+    from deepspace.decisions import Audit
     from deepspace.server import Session
     from deepspace.server.desk.desk import Desk
     from deepspace.server.desk.orders import Order
@@ -35,8 +37,14 @@ _PATIENCE = 10.0
 """Seconds that a fit has to end by itself after Ctrl-C."""
 
 
-def open_session(path: str | Path, beside: Path | None = None) -> Session:
-    """A session over a saved space, with another one to compare it with where there is one.
+def open_session(
+    path: str | Path,
+    beside: Path | None = None,
+    predictors: Sequence[str] = (),
+    target: str | None = None,
+    favourable: str | None = None,
+) -> Session:
+    """A session over a saved space, with another one to compare it with where there is one, and predictors to look at.
 
     Its model and map are loaded now, so what is wrong with them is said at once.
     """
@@ -46,8 +54,23 @@ def open_session(path: str | Path, beside: Path | None = None) -> Session:
 
     space = open_space(path)
     _ = space.model, space.map
+    audits = _audits(space, predictors, target, favourable)
     Recent().remember(space)
-    return Session(space.name, space=space, beside=None if beside is None else open_space(beside))
+    other = None if beside is None else open_space(beside)
+    return Session(space.name, space=space, beside=other, audits=audits)
+
+
+def _audits(space: Space, predictors: Sequence[str], target: str | None, favourable: str | None) -> list[Audit]:
+    """Each predictor, tried on a few rows, so that what is wrong with one is said before the page is served."""
+    if not predictors:
+        return []
+    from deepspace.decisions import Audit
+
+    audits = [Audit(space, name, target=target, favourable=favourable) for name in predictors]
+    for audit in audits:
+        for note in audit.notes:
+            say(f"note: {note}")
+    return audits
 
 
 def fit_session(options: FitOptions, *, named: bool) -> Session:

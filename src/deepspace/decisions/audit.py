@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from deepspace.decisions.predictors.handing import Handing
 from deepspace.decisions.predictors.predictor import Answers, Predictor, outcome_name
 from deepspace.decisions.predictors.recognise import recognise
+from deepspace.decisions.predictors.settling import settled
 from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics import held_out
 from deepspace.metrics.heldout import spread
@@ -19,6 +21,14 @@ from deepspace.results import figure
 
 if TYPE_CHECKING:
     from deepspace.data.schema import Column
+    from deepspace.decisions.case_precedents import CasePrecedents
+    from deepspace.decisions.counterfactuals import Counterfactuals
+    from deepspace.decisions.drift import Drift
+    from deepspace.decisions.familiarity import Familiarity
+    from deepspace.decisions.groups import Groups
+    from deepspace.decisions.performance import Performance
+    from deepspace.decisions.prototypes import Prototypes
+    from deepspace.decisions.reasons import Reasons
     from deepspace.space import BaseSpace
 
 __all__ = ["Audit"]
@@ -57,9 +67,10 @@ class Audit:
         **options: Any,
     ) -> None:
         self.space, self.time_limit = space, time_limit
-        self.predictor: Predictor = recognise(predictor, space, **options)
         self.target = _target(space, target)
-        self.notes: list[str] = []
+        found = recognise(predictor, space, **options)
+        self.predictor: Predictor = settled(found, space, self.target, time_limit=time_limit)
+        self.notes: list[str] = list(self.predictor.notes)
         self._handing = Handing(space, self.predictor)
         self._classes, self.threshold = self._decided(threshold)
         self.outcomes = self._classes or self._sides()
@@ -137,6 +148,58 @@ class Audit:
         places = {name: i for i, name in enumerate(self.outcomes)}
         return np.array([-1 if v is None else places.get(outcome_name(v), -1) for v in values], np.int64)
 
+    # Real cases beside it
+
+    def precedents(self, *, row: int | None = None, x: Any = None, k: int = 5) -> CasePrecedents:
+        """The k nearest real cases on either side of the decision; see ``deepspace.decisions.case_precedents``."""
+        from deepspace.decisions.case_precedents import case_precedents
+
+        return case_precedents(self, row=row, x=x, k=k)
+
+    def prototypes(self, *, k: int = 3) -> Prototypes:
+        """k rows that stand for each outcome, and k that they do not stand for; see ``deepspace.decisions``."""
+        from deepspace.decisions.prototypes import prototypes
+
+        return prototypes(self, k=k)
+
+    def counterfactuals(self, **asked: Any) -> Counterfactuals:
+        """What would have to be different; takes what ``deepspace.decisions.counterfactuals`` takes."""
+        from deepspace.decisions.counterfactuals import counterfactuals
+
+        return counterfactuals(self, **asked)
+
+    def reasons(self, **asked: Any) -> Reasons:
+        """What adverse decisions rest on, beside accepted cases; takes what ``deepspace.decisions.reasons`` takes."""
+        from deepspace.decisions.reasons import reasons
+
+        return reasons(self, **asked)
+
+    # How good it is, for whom, and whether it still holds
+
+    def performance(self, *, seed: int = 0) -> Performance:
+        """How often right, how well ranked and calibrated; see ``deepspace.decisions.performance``."""
+        from deepspace.decisions.performance import performance
+
+        return performance(self, seed=seed)
+
+    def groups(self, columns: Any = None, **asked: Any) -> Groups:
+        """Subgroups beside the rest; takes what ``deepspace.decisions.groups`` takes."""
+        from deepspace.decisions.groups import groups
+
+        return groups(self, columns, **asked)
+
+    def drift(self, current: Any, **asked: Any) -> Drift:
+        """Current data against the reference, and what it does to decisions; see ``deepspace.decisions.drift``."""
+        from deepspace.decisions.drift import drift
+
+        return drift(self.space, current, audit=self, **asked)
+
+    def unfamiliar(self, *, rows: npt.ArrayLike | None = None, x: Any = None, rate: float = 0.05) -> Familiarity:
+        """Items that are like nothing the space has seen; see ``deepspace.decisions.familiarity``."""
+        from deepspace.decisions.familiarity import unfamiliar
+
+        return unfamiliar(self, rows=rows, x=x, rate=rate)
+
     @property
     def adverse(self) -> int | None:
         """The place of the outcome that people do not want, where there are two and the favourable one is said."""
@@ -154,12 +217,13 @@ class Audit:
                 threshold = self._middle()
                 self.notes.append(
                     f"no threshold was given, so that the decision is whether the value reaches "
-                    f"{figure(threshold, 4)}, the median of what the predictor says."
+                    f"{_level(threshold)}, the median of what the predictor says."
                 )
+            self._measured()
             return None, float(threshold)
         if len(classes) < 2:
             raise ModelError(f"The predictor {self.predictor.name} has one class, {classes[0]!r}; it decides nothing.")
-        self._matched(classes)
+        classes = self._matched(classes)
         if len(classes) == 2:
             level = 0.5 if threshold is None else float(threshold)
             if not 0 < level < 1:
@@ -173,19 +237,35 @@ class Audit:
         """The values of the target in ascending order, as a library that codes labels puts them; None for a number."""
         column = self.target
         if column is None or (column.kind in NUMERIC and column.distinct > 20):
-            if self.predictor.kind in ("probabilities", "labels"):
+            if self.predictor.kind in ("probabilities", "logits", "labels"):
                 raise ModelError(
-                    f"The classes of the predictor {self.predictor.name} have no names; say classes=, in its order."
+                    f"The classes of the predictor {self.predictor.name} have no names; say classes=, in its order, or "
+                    "kind='values' if it is a regression."
                 )
             return None
         values = {v for v in self.space.rows.column(column.name).unique().to_pylist() if v is not None and v == v}
         return tuple(outcome_name(v) for v in sorted(values, key=lambda v: (isinstance(v, str), v)))
 
-    def _matched(self, classes: tuple[str, ...]) -> None:
+    def _measured(self) -> None:
+        """What happened can be held against a value only where it is a number too."""
         if self.target is None:
             return
         values = self.space.rows.column(self.target.name).unique().to_pylist()
+        odd = [v for v in values if v is not None and not _is_number(v)]
+        if odd:
+            self.notes.append(
+                f"the predictor gives values, but '{self.target.name}' holds {outcome_name(odd[0])!r}, so that it is "
+                "not known what happened; name a numeric target."
+            )
+            self.target = None
+
+    def _matched(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """The predictor's classes under the names that the target has. A boolean target and 0 and 1 are the same."""
+        if self.target is None:
+            return classes
+        values = self.space.rows.column(self.target.name).unique().to_pylist()
         names = [outcome_name(v) for v in values if v is not None and v == v]
+        classes = _as_booleans(classes, names)
         if not set(names) & set(classes):
             raise ModelError(
                 f"The predictor {self.predictor.name} decides between {', '.join(map(repr, classes[:6]))}, but column "
@@ -198,6 +278,7 @@ class Audit:
                 f"'{self.target.name}' also holds {', '.join(map(repr, others[:6]))}, which the predictor never "
                 "answers; such rows count as of unknown outcome."
             )
+        return classes
 
     def _middle(self) -> float:
         some = spread(np.arange(len(self.space), dtype=np.int64), 500)
@@ -207,7 +288,7 @@ class Audit:
         return float(np.median(scores[:, 0]))
 
     def _sides(self) -> tuple[str, ...]:
-        level = figure(self.threshold, 4)
+        level = _level(self.threshold)
         return f"below {level}", f"at least {level}"
 
     def _place_of(self, favourable: Any) -> int | None:
@@ -248,7 +329,49 @@ class Audit:
                 f"the predictor is not deterministic: asked twice about the same {len(some)} rows, its scores "
                 f"differ by up to {figure(apart)} and {turned} decisions turn; every result holds for one such answer."
             )
+        self._as_it_decides(some, first)
+        if self.target is not None and self.target.name in (self.predictor.columns or ()):
+            self.notes.append(
+                f"the predictor is given the target itself, '{self.target.name}', as one of its columns: its answers "
+                "know what happened."
+            )
         return apart
+
+    def _as_it_decides(self, some: npt.NDArray[np.int64], answers: Answers) -> None:
+        """A note where the model's own decisions are others than those that its scores give here."""
+        if self.predictor.places is None:
+            return
+        asked = replace(self.predictor, call=self.predictor.places)
+        own = asked.answered(len(some), lambda piece: self._handing.rows(some[piece]), time_limit=self.time_limit)
+        apart = int((np.concatenate(own) != answers.outcome).sum())
+        if apart:
+            level = "" if self.threshold is None else f" at {figure(self.threshold)}"
+            self.notes.append(
+                f"the predictor's own decisions differ from those taken here{level} on {apart} of {len(some)} rows; "
+                "say threshold= if it has one of its own."
+            )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return float(value) == float(value)
+    except (TypeError, ValueError):
+        return False
+
+
+def _level(value: float | None) -> str:
+    """Four figures, and no zeros that say nothing."""
+    text = figure(value, 4)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _as_booleans(classes: tuple[str, ...], names: list[str]) -> tuple[str, ...]:
+    pairs = {"False": "0", "True": "1"}
+    back = {"0": "False", "1": "True"}
+    for wanted in (pairs, back):
+        if set(classes) <= set(wanted) and set(names) <= set(wanted.values()):
+            return tuple(wanted[name] for name in classes)
+    return classes
 
 
 def _target(space: BaseSpace, name: str | None) -> Column | None:

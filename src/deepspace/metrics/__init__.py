@@ -17,7 +17,7 @@ from deepspace.metrics.heldout import HeldOut, held_out
 from deepspace.metrics.importance import marginal
 from deepspace.metrics.knn import knn
 from deepspace.metrics.measure import Measure, Measures, Metric, Registry
-from deepspace.metrics.ood import OutOfDistribution, ood
+from deepspace.metrics.ood import OutOfDistribution, ood, ood_rows
 from deepspace.metrics.prior import holes, prior_mismatch
 from deepspace.metrics.probe import linear_probe
 from deepspace.metrics.reconstruction import reconstruction
@@ -57,6 +57,7 @@ __all__ = [
     "held_out",
     "measure",
     "ood",
+    "ood_rows",
     "record",
     "registry",
     "side_by_side",

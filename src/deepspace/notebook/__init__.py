@@ -6,11 +6,13 @@ Only this room needs anywidget, which ``pip install 'deepspace[notebook]'`` brin
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepspace.errors import DeepspaceError
 
 if TYPE_CHECKING:
+    from deepspace.decisions import Audit
     from deepspace.notebook.widget import ExplorerWidget
     from deepspace.space import BaseSpace
 
@@ -24,8 +26,10 @@ def in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def show(space: BaseSpace, *, beside: BaseSpace | None = None, height: int = 640) -> ExplorerWidget:
-    """The page of ``space``, compared with ``beside``, as a widget.
+def show(
+    space: BaseSpace, *, beside: BaseSpace | None = None, audits: Sequence[Audit] = (), height: int = 640
+) -> ExplorerWidget:
+    """The page of ``space``, compared with ``beside`` and with predictors to look at, as a widget.
 
     Raises DeepspaceError, with what to do, when anywidget is not installed.
     """
@@ -38,4 +42,4 @@ def show(space: BaseSpace, *, beside: BaseSpace | None = None, height: int = 640
             "space.explore() needs anywidget to show the page inside a notebook: pip install 'deepspace[notebook]' and "
             f"restart the kernel, or run `deepspace explore {space.folder}` in a terminal."
         ) from error
-    return ExplorerWidget(space, beside=beside, height=height)
+    return ExplorerWidget(space, beside=beside, audits=audits, height=height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from deepspace.server.session import Session
 from deepspace.server.shared import Shared, same
 
 if TYPE_CHECKING:
+    from deepspace.decisions import Audit
     from deepspace.space import BaseSpace
 
 __all__ = ["FRAMES", "ExplorerWidget"]
@@ -73,9 +75,11 @@ class ExplorerWidget(anywidget.AnyWidget):  # type: ignore[misc, unused-ignore]
     selection = _Rows()
     pinned = traitlets.Int(None, allow_none=True)
 
-    def __init__(self, space: BaseSpace, *, beside: BaseSpace | None = None, height: int = 640) -> None:
+    def __init__(
+        self, space: BaseSpace, *, beside: BaseSpace | None = None, audits: Sequence[Audit] = (), height: int = 640
+    ) -> None:
         self._shared = Shared(space.name, len(space))
-        session = Session(space.name, space=space, beside=beside)
+        session = Session(space.name, space=space, beside=beside, audits=audits)
         self._server = Background(session, shared=self._shared, frames=FRAMES)
         super().__init__(height=height)
         self.set_trait("address", self._server.address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepspace.report.atlas import atlas
+from deepspace.report.audit import audit_report, difference
 from deepspace.report.report import render, report
 
-__all__ = ["atlas", "render", "report"]
+__all__ = ["atlas", "audit_report", "difference", "render", "report"]

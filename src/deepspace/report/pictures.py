@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISSING", "Key", "colours", "curve", "data_uri", "image_sheet", "map_picture", "sparkline"]
+__all__ = ["MISSING", "Key", "colours", "curve", "data_uri", "hue", "image_sheet", "map_picture", "sparkline"]
 
 MAP_SIZE = 720
 MISSING = (190, 190, 190)
@@ -44,7 +44,7 @@ def colours(name: str, values: Sequence[Any], *, numeric: bool) -> tuple[npt.NDA
     kept = set(np.argsort(-counts, kind="stable")[:MOST_CATEGORIES].tolist())
     for place, label in enumerate(labels):
         named = place in kept and label != ""
-        palette[place] = _hue(len(entries)) if named else MISSING
+        palette[place] = hue(len(entries)) if named else MISSING
         if named:
             entries.append((str(label), _hex(palette[place])))
     if len(entries) < len(labels):
@@ -63,7 +63,8 @@ def _ramp(name: str, values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.ui
     return result, Key(name, (), (f"{low:.4g}", f"{high:.4g}"))
 
 
-def _hue(position: int) -> tuple[int, int, int]:
+def hue(position: int) -> tuple[int, int, int]:
+    """The colour of the so-many-th category."""
     if position < len(BASE):
         return BASE[position]
     red, green, blue = colorsys.hls_to_rgb((position * 0.381966) % 1.0, 0.42 + 0.16 * (position % 2), 0.6)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from deepspace.errors import SpaceError
 from deepspace.results import figure
@@ -13,7 +16,12 @@ from deepspace.results import figure
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["template", "write"]
+__all__ = ["css_text", "template", "write"]
+
+
+def css_text(text: str) -> Markup:
+    """Text for a CSS string: what is no plain letter or digit as its code point, so that nothing ends the string."""
+    return Markup(re.sub(r"[^A-Za-z0-9 ,.:\-]", lambda found: f"\\{ord(found.group()):06x}", text))
 
 
 def template(name: str) -> Template:
@@ -28,6 +36,7 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = figure
+    environment.filters["css"] = css_text
     return environment.get_template(name)
 
 

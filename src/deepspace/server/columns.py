@@ -244,6 +244,30 @@ class Columns:
 
         self._entries.append(_Entry(info, read))
 
+    def add_named(self, name: str, categories: list[str], codes: Callable[[], npt.NDArray[np.int64]]) -> int:
+        """A column of categories that somebody else knows: places among them, -1 for none, worked out when it is first
+        read. Its number."""
+        encoding, _ = _small(np.empty(0, np.int64), len(categories))
+        info = ColumnInfo(
+            index=len(self._entries), name=name, kind="categorical", role="figure", group="figure", encoding=encoding,
+            categories=categories,
+        )  # fmt: skip
+        self._entries.append(_Entry(info, lambda: _small(codes(), len(categories))[1]))
+        self.infos = [entry.info for entry in self._entries]
+        return info.index
+
+    def add_figure(
+        self, name: str, bounds: tuple[float | None, float | None], values: Callable[[], npt.NDArray[np.float64]]
+    ) -> int:
+        """As ``add_named``, of numbers: NaN for none."""
+        info = ColumnInfo(
+            index=len(self._entries), name=name, kind="numeric", role="figure", group="figure", encoding="f32",
+            minimum=bounds[0], maximum=bounds[1],
+        )  # fmt: skip
+        self._entries.append(_Entry(info, lambda: np.ascontiguousarray(values(), "<f4")))
+        self.infos = [entry.info for entry in self._entries]
+        return info.index
+
     def _add_distortion(self) -> None:
         """What the map did to each row: known to lie in 0..1, and measured only when somebody wants to see it."""
         info = ColumnInfo(

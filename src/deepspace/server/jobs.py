@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from deepspace.errors import DeepspaceError
 from deepspace.server import wire
 
-__all__ = ["Job", "share_of"]
+__all__ = ["Job", "running", "share_of"]
 
 log = logging.getLogger("deepspace.server")
 
@@ -72,9 +72,12 @@ class Job(Generic[State]):
             return self._state
 
     def _tell(self, doing: str, fraction: float) -> None:
-        if _running.stop.is_set():
-            raise _Stopped
-        self._end(_running.stop, self._kind(state="making", doing=doing, fraction=fraction))
+        _running.check()
+        self.show(self._kind(state="making", doing=doing, fraction=fraction))
+
+    def show(self, state: State) -> None:
+        """From within the work: this is how far it is, with what there is so far."""
+        self._end(_running.stop, state)
 
     def _run(self, stop: threading.Event) -> None:
         _running.stop = stop
@@ -102,5 +105,15 @@ class _Running(threading.local):
 
     stop: threading.Event
 
+    def check(self) -> None:
+        """Raises, into the work, when the page asked it to end."""
+        if self.stop.is_set():
+            raise _Stopped
+
 
 _running = _Running()
+
+
+def running() -> _Running:
+    """The run in this thread."""
+    return _running

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from deepspace.decisions import Audit
     from deepspace.models.base import LatentModel
     from deepspace.server.preview import Previews
     from deepspace.space import BaseSpace
@@ -39,7 +40,7 @@ class Fit(Protocol):
 
 class Session:
     """Thread-safe holder of one space, or of the fit that will become one. ``beside``: another space of the same rows
-    to compare it with, instead of its principal components.
+    to compare it with, instead of its principal components. ``audits``: predictors of the space to be looked at.
 
     >>> session = Session("digits.space", space=space)        # ready at once
     >>> session = Session("digits", start=fit); session.start()   # serves previews until the space is there
@@ -53,10 +54,11 @@ class Session:
         start: Fit | None = None,
         notes: Sequence[str] = (),
         beside: BaseSpace | None = None,
+        audits: Sequence[Audit] = (),
     ) -> None:
         if space is not None and beside is not None:
             check_same_rows(space, beside)
-        self.beside = beside
+        self.beside, self.audits = beside, tuple(audits)
         self._lock = threading.Lock()
         self._fit = start
         self._thread: threading.Thread | None = None

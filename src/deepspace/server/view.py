@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from deepspace.server.columns import Columns
 from deepspace.server.comparing import Comparisons
+from deepspace.server.decisions import Decisions, add_columns
 from deepspace.server.directions import Directions
 from deepspace.server.films import Films
 from deepspace.server.items import Items
@@ -23,6 +25,7 @@ from deepspace.server.walks import Walks
 from deepspace.server.wire import MapInfo, SpaceInfo
 
 if TYPE_CHECKING:
+    from deepspace.decisions import Audit
     from deepspace.space import BaseSpace
 
 __all__ = ["View", "Views"]
@@ -44,10 +47,11 @@ def _plain(value: Any) -> Any:
 class View:
     """One space as the page sees it."""
 
-    def __init__(self, space: BaseSpace, beside: BaseSpace | None = None) -> None:
+    def __init__(self, space: BaseSpace, beside: BaseSpace | None = None, audits: Sequence[Audit] = ()) -> None:
         self.space = space
         self.items = Items(space)
         self.columns = Columns(space)
+        self.decisions = Decisions(self.items, audits, add_columns(self.columns, audits))
         self.films = Films(self.items)
         self.layers = MapLayers(space)
         self.network = Inside(self.items)
@@ -56,7 +60,8 @@ class View:
         self.left_out = LeftOut(space)
         self.comparisons = Comparisons(self.items, beside)
         self.sprites = Sprites(space) if space.schema.modality == "image" else None
-        stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest)], sort_keys=True, default=str)
+        asked = [[a.predictor.name, a.predictor.source, id(a)] for a in audits]  # columns of another one are others
+        stamp = json.dumps([str(space.folder), len(space), _plain(space.manifest), asked], sort_keys=True, default=str)
         self.tag = hashlib.blake2b(stamp.encode(), digest_size=12).hexdigest()
 
     def positions(self) -> npt.NDArray[np.float32]:
@@ -97,13 +102,13 @@ class View:
 class Views:
     """The view of whichever space a session holds, made once."""
 
-    def __init__(self, beside: BaseSpace | None = None) -> None:
-        self._beside = beside
+    def __init__(self, beside: BaseSpace | None = None, audits: Sequence[Audit] = ()) -> None:
+        self._beside, self._audits = beside, audits
         self._lock = threading.Lock()
         self._view: View | None = None
 
     def of(self, space: BaseSpace) -> View:
         with self._lock:
             if self._view is None or self._view.space is not space:
-                self._view = View(space, self._beside)
+                self._view = View(space, self._beside, self._audits)
             return self._view

@@ -8,6 +8,7 @@ import type {
 } from "../protocol";
 import type * as wire from "../wire.gen";
 import type { Comparisons } from "./comparisons";
+import type { Deciding } from "./decisions";
 import type { Networks } from "./networks";
 
 /** Raw values of one column, one a row. Missing: NaN, 255 or 65535 by type. */
@@ -101,6 +102,8 @@ export interface Backend {
   readonly comparisons: Comparisons;
   /** Inside the networks. */
   readonly networks: Networks;
+  /** Predictors under audit. */
+  readonly deciding: Deciding;
   /** Address of a sheet of thumbnails. */
   sprite(sheet: number): string;
   connect(handlers: LiveHandlers): Live;

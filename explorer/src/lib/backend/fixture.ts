@@ -9,6 +9,7 @@ import { anchorOf } from "../state/anchors.svelte";
 import type { Backend, ColumnData, Live, LiveHandlers } from "./backend";
 import { MadeDirections } from "./fixture-directions";
 import { FixtureComparisons } from "./comparisons";
+import { FixtureDeciding } from "./decisions";
 import { FixtureNetworks } from "./networks";
 
 const KINDS = 6;
@@ -38,6 +39,7 @@ export class FixtureBackend implements Backend {
   private readonly kinds: Uint8Array;
   readonly comparisons: FixtureComparisons;
   readonly networks = new FixtureNetworks();
+  readonly deciding = new FixtureDeciding();
 
   constructor(
     private readonly modality: string,

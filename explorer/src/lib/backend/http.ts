@@ -9,6 +9,7 @@ import type { LayersInfo, SharedInfo, SurenessInfo } from "../wire.gen";
 import { BackendError, type Backend, type ColumnData, type Live, type LiveHandlers, type SharedRows } from "./backend";
 import { HttpDesk } from "../start/desk";
 import { HttpComparisons } from "./comparisons";
+import { HttpDeciding } from "./decisions";
 import { HttpNetworks } from "./networks";
 
 const SLOWEST_RETRY = 8000;
@@ -54,6 +55,7 @@ async function put(what: string, body: BodyInit, kind: string, base: string): Pr
 export class HttpBackend implements Backend {
   readonly comparisons: HttpComparisons;
   readonly networks: HttpNetworks;
+  readonly deciding: HttpDeciding;
   readonly desk: HttpDesk;
   readonly shared: SharedRows = {
     selection: async () => new Uint8Array(await (await get(`${this.base}api/shared/selection`)).arrayBuffer()),
@@ -65,6 +67,7 @@ export class HttpBackend implements Backend {
     this.desk = new HttpDesk(base);
     this.comparisons = new HttpComparisons(base, ask);
     this.networks = new HttpNetworks(base, ask);
+    this.deciding = new HttpDeciding(base, ask);
   }
 
   session(): Promise<Session> {

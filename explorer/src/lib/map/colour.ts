@@ -134,6 +134,7 @@ export interface Theme {
   generated: string;
   accent: string;
   hatch: string;
+  warning: string;
   /** Hatching of the whole map, quieter. */
   nodata: string;
   panel: string;
@@ -166,6 +167,7 @@ export function readTheme(element: HTMLElement): Theme {
     generated: css("--generated"),
     accent: css("--accent"),
     hatch: css("--hatch"),
+    warning: css("--warning"),
     nodata: css("--nodata"),
     panel: css("--panel"),
     css: { ink: css("--ink"), ground: css("--ground") },

@@ -11,6 +11,7 @@ import { AxesState, MAP } from "./axes.svelte";
 import { ColourState } from "./colour.svelte";
 import { CompareState } from "./compare.svelte";
 import { Columns } from "./columns";
+import { DecisionsState } from "./decisions.svelte";
 import { Decoding } from "./decoding";
 import { Directions } from "./directions.svelte";
 import { Filters } from "./filters.svelte";
@@ -106,6 +107,7 @@ export class Explorer {
   besideMap: MapController | null = null;
   readonly mix: Mix;
   readonly network: NetworkState;
+  readonly decisions: DecisionsState;
   readonly address: Address;
   readonly training = new TrainingState();
   private readonly sharing: Sharing;
@@ -130,8 +132,9 @@ export class Explorer {
     this.filters.resolve("beside", (words) => this.compare.inside(words.split(",").map(Number)));
     this.mix = new Mix(backend, this);
     this.network = new NetworkState(backend.networks, this);
+    this.decisions = new DecisionsState(backend.deciding);
     const { frame, looked, marked } = parts(this);
-    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.mix, this.network, this.shown, frame, looked]);
+    this.address = new Address([this.axes, this.directions, this.colour, this.filters, marked, this.anchors, this.paths, this.mix, this.network, this.decisions, this.shown, frame, looked]);
     frame.read(new URLSearchParams(location.hash.slice(1)));
     this.sharing = new Sharing(this, backend);
     this.decoding = new Decoding(
@@ -196,13 +199,24 @@ export class Explorer {
       this.filters.n = space.n;
       this.space = space;
       // Shown once all of what the address says is there, colours too.
+      const fresh = !location.hash || /^#theme=\w+$/.test(location.hash);
       await this.address.start();
       this.positions = this.grid!.positions;
+      if (fresh) void this.greet();
     } catch (error) {
       this.failure = (error as Error).message;
     } finally {
       this.loading = false;
     }
+  }
+
+  /** Whoever named a predictor came to see how it decides. */
+  private async greet(): Promise<void> {
+    await this.decisions.open();
+    const { predictor } = this.decisions;
+    if (!predictor || this.drawer) return;
+    this.drawer = "decisions";
+    await this.colourBy(predictor.decision);
   }
 
   /** Puts the rows where other axes have them. What is chosen and coloured stays; the cursor was at another place. */

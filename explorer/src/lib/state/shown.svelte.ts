@@ -3,7 +3,7 @@
 import type { Part } from "./address.svelte";
 
 /** On unless switched off. */
-const DEFAULT: ReadonlySet<string> = new Set(["mask"]);
+const DEFAULT: ReadonlySet<string> = new Set(["mask", "boundary"]);
 
 export class Shown implements Part {
   readonly quiet = true;

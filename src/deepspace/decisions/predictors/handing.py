@@ -150,5 +150,7 @@ def _table(schema: Any, x: Any) -> pa.Table:
 
     if isinstance(x, Sequence) and not isinstance(x, str) and x and isinstance(x[0], dict):
         return pa.Table.from_pylist([dict(record) for record in x])
+    if isinstance(x, dict) and x and not any(hasattr(v, "__len__") and not isinstance(v, str) for v in x.values()):
+        return pa.Table.from_pylist([{str(k): v for k, v in x.items()}])  # one record
     table = as_table(x)
     return schema._table(x) if table is None else table

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.errors import ModelError
+from deepspace.errors import DeepspaceError, ModelError
 from deepspace.results import Tabular, figure, text_table
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Answers", "Kind", "Predictor", "outcome_name"]
 
 Floats = npt.NDArray[np.float64]
-Kind = Literal["probabilities", "labels", "values"]
+Kind = Literal["probabilities", "logits", "labels", "values"]
 
 FIRST, MOST = 256, 65_536
 """Rows in the first batch and in the largest one."""
@@ -72,12 +72,14 @@ class Answers(Tabular):
     def toward(self, outcome: int) -> Floats:
         """(M,): larger is nearer to ``outcome``; not negative exactly where that is the decision."""
         if self.threshold is not None:
-            gain = self.score - self.threshold
+            gain = np.asarray(self.score - self.threshold, np.float64)
             # The threshold itself belongs to the second outcome.
-            return gain if outcome == 1 else np.where(gain < 0, -gain, np.minimum(-gain, -np.finfo(np.float64).tiny))
+            other = np.where(gain < 0, -gain, np.minimum(-gain, -np.finfo(np.float64).tiny))
+            return gain if outcome == 1 else np.asarray(other, np.float64)
         others = np.delete(self.scores, outcome, 1).max(1)
         lead = self.scores[:, outcome] - others
-        return np.where(self.outcome == outcome, np.maximum(lead, 0), np.minimum(lead, -np.finfo(np.float64).tiny))
+        own = self.outcome == outcome
+        return np.asarray(np.where(own, np.maximum(lead, 0), np.minimum(lead, -np.finfo(np.float64).tiny)), np.float64)
 
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa
@@ -99,11 +101,17 @@ class Answers(Tabular):
 class Predictor:
     """A model of the user's, as it is asked.
 
-    call: items -> (M,) labels, probabilities or values, or (M, K) probabilities. name: as the report calls it.
-    kind: what it answers; classes: the names of its K classes in the order of its columns, None for values and where
-    they come from the target. columns: the columns that it wants, None for all that the space learned. inputs, flat:
-    how items are handed over, as in ``deepspace.attach``. frames: tables as pandas frames, else arrays of numbers.
-    tensors: whether it wants torch tensors. source: where it came from, for the report's manifest.
+    call: items -> (M,) labels, probabilities or values, or (M, K) probabilities; also {class: probability} an item, or
+    a frame with one column a class. name: as the report calls it.
+    kind: what it answers, None where the answers themselves show it; undecided: it answers with probabilities, logits
+    or values, and ``settled`` finds out which, once and for all rows. classes: the names of its K classes in the order
+    of its columns, None for values and where they come from the target.
+    columns: the columns that it wants, None for all that the space learned. inputs, flat: how items are handed over, as
+    in ``deepspace.attach``. frames: tables as pandas frames, else arrays of numbers. tensors: whether it wants torch
+    tensors. source: where it came from, for the report's manifest.
+    places: items -> (M,) the decisions as the model itself takes them, as places among its classes, where it says them
+    apart from its scores.
+    notes: sentences that whoever reads the results must know.
     """
 
     call: Callable[[Any], Any]
@@ -116,6 +124,9 @@ class Predictor:
     frames: bool = True
     tensors: bool = False
     source: str = ""
+    undecided: bool = False
+    places: Callable[[Any], Any] | None = None
+    notes: tuple[str, ...] = ()
 
     def scores(
         self,
@@ -139,6 +150,14 @@ class Predictor:
             if tell is not None:
                 tell(piece.stop, count)
         return np.concatenate(parts) if parts else np.empty((0, len(classes or ("value",))))
+
+    def answered(self, count: int, hand: Callable[[slice], Any], *, time_limit: float | None = None) -> list[Any]:
+        """What it says of ``count`` items as it says it, piece by piece and unchecked. Errors as ``scores``."""
+        parts, began = [], time.monotonic()
+        for piece, done in _pieces(count):
+            rest = None if time_limit is None else time_limit - (time.monotonic() - began)
+            parts.append(self._asked(hand(piece), piece, rest, (done, count, time_limit)))
+        return parts
 
     def _asked(self, items: Any, piece: slice, rest: float | None, state: tuple[int, int, float | None]) -> Any:
         where = f"items {piece.start} to {piece.stop - 1}"
@@ -165,6 +184,8 @@ class Predictor:
             )
         good, answer = outcome[0]
         if not good:
+            if isinstance(answer, DeepspaceError):
+                raise answer
             first = (str(answer).strip().splitlines() or [""])[0]
             raise ModelError(
                 f"The predictor {self.name} raised {type(answer).__name__} on {where}: {first[:300]}"
@@ -173,8 +194,8 @@ class Predictor:
 
     def _read(self, raw: Any, piece: slice, classes: tuple[str, ...] | None) -> Floats:
         count = piece.stop - piece.start
-        values = raw.detach().cpu().numpy() if hasattr(raw, "detach") else np.asarray(raw)
-        if values.ndim == 2 and values.shape[1] == 1 and self.kind != "probabilities":
+        values = self._array(raw, classes)
+        if values.ndim == 2 and values.shape[1] == 1:
             values = values[:, 0]
         if values.ndim not in (1, 2) or len(values) != count:
             raise ModelError(
@@ -197,18 +218,47 @@ class Predictor:
                 f"{piece.start + int(bad[0])}; let it handle missing cells, or leave such rows out."
             )
         if self.kind == "values" or (self.kind is None and classes is None and numbers.ndim == 1):
+            if numbers.ndim != 1:
+                raise ModelError(
+                    f"The predictor {self.name} answered with {numbers.shape[1]} numbers an item, but is said to give "
+                    "one value; leave kind out, or let it give one."
+                )
             return numbers.reshape(count, 1)
-        return self._probabilities(numbers, piece, classes)
+        return self._probabilities(_softened(numbers) if self.kind == "logits" else numbers, piece, classes)
+
+    def _array(self, raw: Any, classes: tuple[str, ...] | None) -> npt.NDArray[Any]:
+        """An answer as an array; one with names of classes in it, by those names."""
+        if hasattr(raw, "detach"):
+            return np.asarray(raw.detach().cpu().numpy())
+        table = _named(raw)
+        known = classes or self.classes
+        if table is None:
+            return np.asarray(raw)
+        if known is None:
+            return np.stack(list(table.values()), 1)
+        if set(table) == set(known):
+            return np.stack([table[name] for name in known], 1)
+        if len(table) == 1 and len(known) != 1:
+            return next(iter(table.values()))
+        raise ModelError(
+            f"The predictor {self.name} answered with probabilities of {', '.join(map(repr, list(table)[:6]))}, but "
+            f"the classes are {', '.join(map(repr, known[:6]))}; name them with classes."
+        )
 
     def _labels(self, values: npt.NDArray[Any], piece: slice, classes: tuple[str, ...] | None) -> Floats:
         known = {name: i for i, name in enumerate(classes or self.classes or ())}
         out = np.zeros((len(values), max(len(known), 1)))
+        # Classes that were said are in the order of the predictor's own codes; those of the target are in any.
+        coded = self.classes is not None
         for i, value in enumerate(values.tolist()):
             place = known.get(outcome_name(value))
+            if place is None and coded and isinstance(value, int) and value in range(len(known)):
+                place = int(value)
             if place is None:
                 raise ModelError(
                     f"The predictor {self.name} answered item {piece.start + i} with {outcome_name(value)!r}, which "
-                    f"is none of {', '.join(map(repr, known)) or 'its classes'}; name them with classes."
+                    f"is none of {', '.join(map(repr, known)) or 'its classes'}; name them with classes, "
+                    "in the order of its codes."
                 )
             out[i, place] = 1.0
         return out
@@ -237,6 +287,28 @@ class Predictor:
                 f"{figure(float(sums[worst]))}; they must add up to 1."
             )
         return np.clip(table, 0.0, 1.0)
+
+
+def _named(raw: Any) -> dict[str, npt.NDArray[Any]] | None:
+    """{class: (M,) probabilities} of a list of {class: probability} or of a frame; None for anything else."""
+    if isinstance(raw, list) and raw and all(isinstance(row, dict) for row in raw):
+        names = list(dict.fromkeys(key for row in raw for key in row))
+        missing = float("nan")
+        return {outcome_name(n): np.array([row.get(n, missing) for row in raw], np.float64) for n in names}
+    if isinstance(raw, dict) and raw and all(np.ndim(values) == 1 for values in raw.values()):
+        return {outcome_name(name): np.asarray(values) for name, values in raw.items()}
+    if hasattr(raw, "columns") and hasattr(raw, "__getitem__") and not hasattr(raw, "dtype"):
+        names = list(getattr(raw, "column_names", raw.columns))
+        return {outcome_name(name): np.asarray(raw[name]) for name in names}
+    return None
+
+
+def _softened(numbers: Floats) -> Floats:
+    """Logits as probabilities: the softmax of (M, K), the logistic function of (M,)."""
+    if numbers.ndim == 1:
+        return np.exp(-np.logaddexp(0.0, -numbers))
+    out = np.exp(numbers - numbers.max(1, keepdims=True))
+    return np.asarray(out / out.sum(1, keepdims=True))
 
 
 def outcome_name(value: Any) -> str:

@@ -90,6 +90,11 @@ class Desk:
         return None if session is None else session.space
 
     @property
+    def audits(self) -> tuple[()]:
+        """Predictors are named on the command line, with the space."""
+        return ()
+
+    @property
     def beside(self) -> None:
         """Spaces that are opened here are compared with their own principal components."""
 

@@ -14,6 +14,7 @@ from deepspace.server.routes import (
     axes,
     cells,
     compare,
+    decisions,
     directions,
     factors,
     health,
@@ -30,5 +31,6 @@ __all__ = ["add_all"]
 
 def add_all(app: FastAPI, current: Callable[[], View]) -> None:
     """Every address under /api that asks a space."""
-    for feature in (arrays, axes, items, factors, cells, rows, paths, directions, compare, layers, network, health):
+    first = (arrays, axes, items, factors, cells, rows, paths, directions)
+    for feature in (*first, compare, layers, network, decisions, health):
         feature.add(app, current)

@@ -9,6 +9,7 @@ from deepspace.server.wire import (
     axes,
     base,
     compare,
+    decisions,
     desk,
     directions,
     factors,
@@ -27,6 +28,7 @@ from deepspace.server.wire import (
 from deepspace.server.wire.axes import *
 from deepspace.server.wire.base import *
 from deepspace.server.wire.compare import *
+from deepspace.server.wire.decisions import *
 from deepspace.server.wire.desk import *
 from deepspace.server.wire.directions import *
 from deepspace.server.wire.factors import *
@@ -46,6 +48,7 @@ __all__ = [
     *axes.__all__,
     *base.__all__,
     *compare.__all__,
+    *decisions.__all__,
     *desk.__all__,
     *directions.__all__,
     *factors.__all__,

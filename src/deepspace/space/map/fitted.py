@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,6 +79,16 @@ class FittedMap:
         """Positions (M, 2), or one (2,), to latents (M, D): exact at data points, continuous, defined everywhere."""
         places = _rows(p, 2, "decode the map", "coordinates")
         return self._remainder().add_to(places)
+
+    def without(self, rows: ArrayLike) -> Callable[[ArrayLike], NDArray[np.float32]]:
+        """``inverse_transform`` as it would be had some rows, by number, never been placed: what a new item that lies
+        where one of them does would decode to. The networks are the same. Raises SpaceError where no row is left."""
+        kept = np.setdiff1d(np.arange(len(self.positions)), np.asarray(rows, np.int64))
+        if not len(kept):
+            raise SpaceError("cannot decode the map without its rows: none is left; leave some of them in")
+        others = Residual(self.positions[kept], np.asarray(self._latents[kept]), self._expected)
+        others.prepare()
+        return lambda p: others.add_to(_rows(p, 2, "decode the map", "coordinates"))
 
     def has_data(self, p: ArrayLike | Tensor) -> NDArray[np.bool_]:
         """(M, 2) -> (M,) bool: is there data at this place, at the scale of the data's own spacing?"""

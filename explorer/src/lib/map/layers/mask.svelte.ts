@@ -44,7 +44,7 @@ export function mask(explorer: Explorer, map: MapController): void {
 }
 
 /** Opaque where there is data, a pixel a cell, the highest row first. */
-function stencil(grid: Raster): HTMLCanvasElement {
+export function stencil(grid: Raster): HTMLCanvasElement {
   const canvas = document.createElement("canvas");
   canvas.width = grid.columns;
   canvas.height = grid.rows;
@@ -58,8 +58,8 @@ function stencil(grid: Raster): HTMLCanvasElement {
   return canvas;
 }
 
-/** Diagonal lines, sharp at the screen's own resolution. */
-function hatching(pen: CanvasRenderingContext2D, colour: string): CanvasPattern {
+/** Diagonal lines, rising or falling, sharp at the screen's own resolution. */
+export function hatching(pen: CanvasRenderingContext2D, colour: string, falling = false): CanvasPattern {
   const ratio = pen.getTransform().a;
   const side = Math.round(PITCH * ratio);
   const tile = document.createElement("canvas");
@@ -69,8 +69,8 @@ function hatching(pen: CanvasRenderingContext2D, colour: string): CanvasPattern 
   own.lineWidth = ratio;
   own.beginPath();
   for (const d of [-side, 0, side]) {
-    own.moveTo(d - 1, side + 1);
-    own.lineTo(d + side + 1, -1);
+    own.moveTo(d - 1, falling ? -1 : side + 1);
+    own.lineTo(d + side + 1, falling ? side + 1 : -1);
   }
   own.stroke();
   const pattern = pen.createPattern(tile, "repeat")!;

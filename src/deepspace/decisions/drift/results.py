@@ -1,0 +1,170 @@
+"""What is known of a drift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deepspace.results import Tabular, figure, text_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from deepspace.explore.paths import Traversal
+
+__all__ = ["LEVEL", "DecisionShift", "Drift", "Moved", "TwoSampleTest"]
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class TwoSampleTest:
+    """``name``: "discrepancy" (squared MMD) or "classifier" (cross-fitted area under the ROC curve, with DeLong's
+    interval); ``on``: "latents" or "items"; ``p`` by permutation."""
+
+    name: str
+    on: str
+    value: float
+    low: float | None
+    high: float | None
+    p: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A column or a latent dimension. ``strength``: minus the logarithm of an asymptotic p, by which they are ranked;
+    ``p`` by permutation, ``adjusted`` for all columns (or all dimensions) together. ``shift``: of the mean in
+    deviations of the reference, or the largest change of a category's share; ``words``: the same in the user's units.
+    """
+
+    name: str
+    kind: str
+    strength: float
+    shift: float
+    words: str
+    p: float
+    adjusted: float
+
+    @property
+    def moved(self) -> bool:
+        return self.adjusted <= LEVEL
+
+
+@dataclass(frozen=True)
+class DecisionShift:
+    """``outcome``: whose share is the rate, of reference and current rows; ``difference`` with Newcombe's interval,
+    ``p`` by Fisher's exact test. ``score_p``: of the scores' distributions, by permutation; ``score``: their means.
+    ``near``: shares of rows whose margin is under the tenth percentile of the audit's rows, ``near_difference`` with
+    its interval. ``accuracy``: (reference, current, difference, low, high, n, m) where outcomes are known, else None.
+    ``affected``: the smaller of the two p, doubled, is at most .05.
+    """
+
+    outcome: str
+    rates: tuple[float, float]
+    difference: float
+    low: float
+    high: float
+    p: float
+    score: tuple[float, float]
+    score_p: float
+    near: tuple[float, float]
+    near_difference: tuple[float, float, float]
+    accuracy: tuple[float, float, float, float, float, int, int] | None
+    n: int
+    m: int
+
+    @property
+    def affected(self) -> bool:
+        return 2 * min(self.p, self.score_p) <= LEVEL
+
+    def __str__(self) -> str:
+        verdict = "The decision is affected" if self.affected else "No effect on the decision is shown"
+        lines = [
+            f"{verdict}: rate of {self.outcome} {figure(self.rates[0])} -> {figure(self.rates[1])}, difference "
+            f"{figure(self.difference)} [{figure(self.low)}, {figure(self.high)}], p = {figure(self.p, 2)}; "
+            f"scores p = {figure(self.score_p, 2)} (n = {self.n:,}, {self.m:,})."
+        ]
+        gap, low, high = self.near_difference
+        lines.append(
+            f"Rows close to the boundary: {figure(self.near[0])} -> {figure(self.near[1])}, "
+            f"difference {figure(gap)} [{figure(low)}, {figure(high)}]."
+        )
+        if self.accuracy is not None:
+            before, after, gap, low, high, n, m = self.accuracy
+            lines.append(
+                f"Accuracy: {figure(before)} -> {figure(after)}, difference {figure(gap)} "
+                f"[{figure(low)}, {figure(high)}] (n = {n:,}, {m:,})."
+            )
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, eq=False)
+class Drift(Tabular):
+    """``n`` reference rows against ``m`` current ones.
+
+    ``p``: of all tests together, exact by permutation. ``tests``: of both sets as a whole. ``columns``: of the data,
+    ``factors``: latent dimensions, each the most moved first. ``traversal``: the most moved factor from the reference
+    mean to the current one, all others held at the reference mean, and ``along``: what changes on that way, in words;
+    None where none moved or there is no decoder. ``decision``: where an audit was given.
+    """
+
+    n: int
+    m: int
+    p: float
+    tests: tuple[TwoSampleTest, ...]
+    columns: tuple[Moved, ...]
+    factors: tuple[Moved, ...]
+    traversal: Traversal | None
+    along: tuple[str, ...]
+    decision: DecisionShift | None
+    permutations: int
+    notes: tuple[str, ...]
+
+    @property
+    def drifted(self) -> bool:
+        return self.p <= LEVEL
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """Columns that may be said to have moved, the surest first."""
+        return tuple(column for column in self.columns if column.moved)
+
+    def to_arrow(self) -> pa.Table:
+        import pyarrow as pa
+
+        every = [("column", c) for c in self.columns] + [("factor", f) for f in self.factors]
+        names = ("name", "kind", "strength", "shift", "words", "p", "adjusted")
+        columns = {name: [getattr(item, name) for _, item in every] for name in names}
+        return pa.table({"what": pa.array([what for what, _ in every], pa.string())} | columns)
+
+    def __str__(self) -> str:
+        verdict = "the data has moved" if self.drifted else "no drift is shown"
+        lines = list(self.notes)
+        lines.append(
+            f"{verdict}: p = {figure(self.p, 2)} ({self.n:,} reference rows, {self.m:,} current, "
+            f"{self.permutations:,} permutations)"
+        )
+        tests = [(f"{t.name} on {t.on}", figure(t.value), _interval(t), figure(t.p, 2)) for t in self.tests]
+        lines.append(text_table(("test", "value", "95 % interval", "p"), tests))
+        for title, items in (("column", self.columns), ("factor", self.factors)):
+            moved = [item for item in items if item.moved] if self.drifted else []
+            rows = [
+                (item.name, figure(item.shift), item.words, figure(item.p, 2), figure(item.adjusted, 2))
+                for item in (moved or list(items[:3]))[:10]
+            ]
+            if rows:
+                lines += ["", f"{len(moved)} of {len(items)} {title}s moved", *_listed(title, rows)]
+        if self.along:
+            lines += ["", "on the way of the most moved factor: " + "; ".join(self.along)]
+        if self.decision is not None:
+            lines += ["", str(self.decision)]
+        return "\n".join(lines)
+
+
+def _listed(title: str, rows: Sequence[Sequence[str]]) -> list[str]:
+    return text_table((title, "shift", "", "p", "adjusted p"), rows).splitlines()
+
+
+def _interval(test: TwoSampleTest) -> str:
+    return "" if test.low is None else f"[{figure(test.low)}, {figure(test.high)}]"

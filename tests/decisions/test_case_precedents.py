@@ -1,0 +1,207 @@
+"""Precedents of a decision: the rows that a search by hand finds, said as they are."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepspace.decisions import Audit
+from deepspace.decisions.case_precedents import case_precedents
+from deepspace.decisions.differences import Differences, cell
+from deepspace.decisions.nearness import METRICS, coordinates_of, nearness
+from deepspace.errors import DeepspaceError, SpaceError
+from deepspace.results import wilson
+from tests.decisions import planted
+
+
+def by_hand(audit: Audit, row: int, metric: str) -> np.ndarray:
+    """(n,): the distance of every row, from the formula."""
+    z = np.asarray(audit.space.latents.mean, np.float64)
+    p = np.clip(audit.answers.score, 0.01, 0.99)
+    s = np.log(p / (1 - p))
+    parts = ((z - z[row]) ** 2).sum(1) / z.var(0).sum()
+    if metric == "decision":
+        parts = parts + (s - s[row]) ** 2 / s.var()
+    return np.sqrt(parts)
+
+
+@pytest.mark.parametrize("metric", ["decision", "latent"])
+@pytest.mark.parametrize("row", [0, 17, 401])
+def test_they_are_the_nearest_rows_on_either_side(planted_audit: Audit, metric: Any, row: int) -> None:
+    distance = by_hand(planted_audit, row, metric)
+    distance[row] = np.inf
+    decided = planted_audit.answers.outcome
+    found = case_precedents(planted_audit, row=row, k=6, metric=metric)
+    for side, mask in ((found.same, decided == decided[row]), (found.opposite, decided != decided[row]),
+                       (found.nearest, np.ones(len(decided), bool))):  # fmt: skip
+        order = np.argsort(np.where(mask, distance, np.inf), kind="stable")[:6]
+        np.testing.assert_array_equal(side.index, order)
+        np.testing.assert_allclose(side.distance, distance[order], rtol=1e-3)
+        np.testing.assert_array_equal(side.truth, planted_audit.truth[order])
+        np.testing.assert_allclose(side.score, planted_audit.answers.score[order])
+    assert (found.same.decision == found.decision).all()
+    assert (found.opposite.decision != found.decision).all()
+    own = by_hand(planted_audit, row, "latent")
+    own[row] = np.inf
+    assert found.opposite_nearer == (decided[own.argmin()] != decided[row])
+
+
+def test_an_item_that_is_a_row_has_that_row_first(planted_audit: Audit) -> None:
+    item = planted.frame().iloc[[12]].drop(columns="approved")
+    for given in (item, item.to_dict("records")[0]):
+        found = case_precedents(planted_audit, x=given, k=4)
+        assert found.same.index[0] == 12
+        assert found.same.distance[0] < 1e-2
+        assert found.same.differs[0] == ()
+        assert found.truth == -1
+        np.testing.assert_array_equal(found.same.index[1:], case_precedents(planted_audit, row=12, k=3).same.index)
+
+
+def test_what_differs_is_told_in_the_users_units(planted_audit: Audit) -> None:
+    rows = planted.frame()
+    item = rows.iloc[[12]].drop(columns="approved").assign(region="west", job="engineer", age=rows["age"][12] + 3)
+    found = case_precedents(planted_audit, x=item, k=200)
+    side = found.same if 12 in found.same.index else found.opposite
+    at = int(np.flatnonzero(side.index == 12)[0])
+    said = {d.column: (d.case, d.other) for d in side.differs[at]}
+    assert said["job"] == ("engineer", rows["job"][12])
+    assert said["age"] == (rows["age"][12] + 3, rows["age"][12])
+    assert said["region"] == ("west", rows["region"][12])  # a category never seen is missing to the space
+    assert set(said) == {"job", "age", "region"}
+    assert f"age {rows['age'][12] + 3} -> {rows['age'][12]}" in "; ".join(map(str, side.differs[at]))
+
+
+def test_the_size_of_a_difference_is_one_between_strangers(planted_space: Any) -> None:
+    differences = Differences(planted_space)
+    rng = np.random.default_rng(1)
+    total = dict.fromkeys(differences.names, 0.0)
+    pairs = rng.integers(0, len(planted_space), (400, 2))
+    for a, b in pairs:
+        found = differences.between(planted_space.samples[a], {}, np.array([b]), len(total))
+        for d in found[0]:
+            total[d.column] += d.size / len(pairs)
+    assert {name: size for name, size in total.items() if not 0.75 < size < 1.35} == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "missing"), (float("nan"), "missing"), (True, "yes"), (3, "3"), (1250, "1250"), (0.5, "0.5"),
+        (12.0, "12"), (1234.56, "1,235"), ("north", "north"), (date(2024, 5, 1), "2024-05-01"),
+        (datetime(2024, 5, 1), "2024-05-01"), (datetime(2024, 5, 1, 13, 30), "2024-05-01 13:30"), (0.10, "0.1"),
+    ],
+)  # fmt: skip
+def test_cells_read_well(value: Any, text: str) -> None:
+    assert cell(value) == text
+
+
+def test_how_they_ended_comes_with_an_interval(planted_space: Any) -> None:
+    rng = np.random.default_rng(0)
+    noisy = rng.random(900)
+    audit = Audit(planted_space, lambda rows: planted.predictor(rows) * 0.98, held_out=np.arange(0, 900, 2))
+    found = case_precedents(audit, row=5, k=20)
+    count = int((found.opposite.truth == 0).sum())
+    assert found.opposite.ended[0].count == count
+    assert found.opposite.ended[0].n == 20
+    assert found.opposite.ended[0].interval == wilson(count, 20)
+    odd = int((found.same.index % 2).sum() + (found.opposite.index % 2).sum())
+    assert found.fitted == odd > 0
+    assert any(note.startswith(f"{odd} of the 40 precedents may be rows") for note in found.notes)
+    assert noisy.shape == (900,)
+    unknown = case_precedents(Audit(planted_space, planted.predictor, target="none", classes=("no", "yes")), row=5)
+    assert unknown.same.ended == ()
+    assert (unknown.same.truth == -1).all()
+    assert "no target" in unknown.notes[-1]
+
+
+def test_a_case_like_nothing_is_said_to_be(planted_audit: Audit) -> None:
+    item = {"income": 900.0, "debt": 300.0, "age": 69, "years": 0, "region": "east", "job": "nurse", "owner": False}
+    strange = case_precedents(planted_audit, x=item)
+    assert strange.far
+    assert "unlike all rows" in strange.notes[0]
+    assert str(strange).startswith("this case is unlike all rows")
+    far = [case_precedents(planted_audit, row=row).far for row in range(0, 900, 30)]
+    assert np.mean(far) < 0.2
+
+
+def test_a_side_that_is_short_is_said_to_be(planted_space: Any) -> None:
+    audit = Audit(planted_space, lambda rows: (np.arange(len(rows)) < 0) * 0.5 + 0.1 * (rows["income"] > 0))
+    found = case_precedents(audit, row=3)
+    assert len(found.opposite) == 0
+    assert str(found.opposite) == "none"
+    assert any("only 0 rows were decided otherwise; 5 were asked for" in note for note in found.notes)
+    assert found.to_arrow().num_rows == 5
+    assert "decided otherwise\nnone" in str(found)
+
+
+def test_three_outcomes_and_values_have_coordinates(planted_space: Any) -> None:
+    def three(rows: Any) -> np.ndarray:
+        p = planted.predictor(rows)
+        return np.stack([0.5 * p, 1 - p, 0.5 * p], 1)
+
+    audit = Audit(planted_space, three, target="none", classes=("a", "b", "c"))
+    points = coordinates_of(audit.answers)
+    assert points.shape == (900, 3)
+    np.testing.assert_allclose(points.sum(1), 0, atol=1e-4)
+    found = case_precedents(audit, row=0)
+    assert (found.opposite.decision != found.decision).all()
+    value = Audit(planted_space, lambda rows: rows["debt"], kind="values", threshold=20)
+    np.testing.assert_allclose(coordinates_of(value.answers)[:, 0], planted.frame()["debt"], rtol=1e-6)
+    assert "so that it is not known what happened" in value.notes[-1]
+    near = case_precedents(value, row=4, k=10)
+    assert near.same.score.std() < value.answers.score.std()
+
+
+def test_every_modality_has_precedents_in_every_metric(any_space: Any) -> None:
+    encoded = np.nan_to_num(np.asarray(any_space.samples[:], np.float64)).reshape(len(any_space), -1)
+    score = 1 / (1 + np.exp(-(encoded - encoded.mean(0)) @ np.sign(np.arange(encoded.shape[1]) % 3 - 0.5)))
+    level = float(np.median(score))
+
+    def predictor(items: Any) -> np.ndarray:
+        flat = np.nan_to_num(np.asarray(items, np.float64)).reshape(len(items), -1)
+        return 1 / (1 + np.exp(-(flat - encoded.mean(0)) @ np.sign(np.arange(flat.shape[1]) % 3 - 0.5)))
+
+    audit = Audit(any_space, predictor, inputs="encoded", kind="values", threshold=level, target="none")
+    table = any_space.schema.form == "table"
+    for metric in METRICS:
+        found = case_precedents(audit, row=7, k=3, metric=metric)
+        assert 7 not in found.same.index
+        assert len(found.same.differs) == (3 if table else 0)
+        assert found.to_arrow().column_names[:2] == ["side", "row"]
+        assert str(found)
+        assert (np.diff(found.same.distance) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "need one case: a row number, or an item x"),
+        ({"row": 1, "x": {}}, "need one case"),
+        ({"row": 900}, "no row 900: it has rows 0 to 899"),
+        ({"row": 1, "k": 0}, "at least 1, got 0"),
+        ({"row": 1, "metric": "cosine"}, "there is no metric 'cosine'"),
+        ({"x": planted.frame().iloc[:2]}, "one case at a time, got 2"),
+        ({"x": {"income": 3.0}}, "lacks 6 of the 7 feature columns"),
+    ],
+)
+def test_questions_that_make_no_sense(planted_audit: Audit, options: dict[str, Any], words: str) -> None:
+    with pytest.raises(DeepspaceError) as caught:
+        case_precedents(planted_audit, **options)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_it_prints_and_converts(planted_audit: Audit) -> None:
+    found = planted_audit.precedents(row=17, k=2)
+    table = found.to_arrow()
+    assert table.column("side").to_pylist() == ["same"] * 2 + ["opposite"] * 2
+    assert table.column("row").to_pylist() == [*found.same.index, *found.opposite.index]
+    text = str(found)
+    assert "decided alike" in text
+    assert f"decision: {planted_audit.outcomes[found.decision]}" in text
+    assert "% [" in text
+    with pytest.raises(SpaceError):
+        nearness(planted_audit, "nothing")  # type: ignore[arg-type]
