@@ -112,7 +112,10 @@ def test_help_and_version_load_nothing_heavy() -> None:
         assert f"\n  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("name", ["explore", "fit", "schema", "measure", "compare", "report", "audit", "layers", "verify"])
+COMMANDS = ("explore", "fit", "schema", "measure", "compare", "report", "audit", "layers", "verify")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])

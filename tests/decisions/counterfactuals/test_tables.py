@@ -298,6 +298,38 @@ def test_a_value_that_the_space_never_saw_stays_as_it_is(planted_audit: Audit) -
     assert {change.column for change in case.found[0].changes} <= set(planted.DECISIVE)
 
 
+def test_a_margin_is_kept_and_no_larger_than_asked(planted_audit: Audit) -> None:
+    rows = _adverse(planted_audit, 40)
+    found = counterfactuals(planted_audit, rows=rows, margin=0.3)
+    assert found.coverage == (40, 40)
+    scores = [each.score_after for case in found for each in case]
+    assert min(scores) >= 0.8
+    # The rule's columns are in tenths: one step back would fall short of .8 wherever one column decides.
+    plain = counterfactuals(planted_audit, rows=rows)
+    assert max(each.score_after for case in plain for each in case.found[:1]) < 0.8
+    with pytest.raises(SpaceError, match="margin is how far beyond"):
+        counterfactuals(planted_audit, rows=rows[:1], margin=0.5)
+
+
+def test_a_zero_with_a_sign_is_a_zero(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": np.round(rng.normal(size=120), 0), "b": rng.normal(size=120)})
+    frame["a"] = frame["a"].where(frame["a"] != 0, -0.0)
+    training = ds.TrainConfig(epochs=2, threads=1)
+    space = ds.fit(frame, path=tmp_path / "zero.space", seed=0, training=training, target="none")
+    seen: list[int] = []
+
+    def positive(rows: Any) -> np.ndarray:
+        seen.append(int(rows["a"].isna().sum()))
+        return (rows["a"] + rows["b"] > 0.5).to_numpy(float)
+
+    audit = Audit(space, positive, classes=("no", "yes"))
+    own = np.flatnonzero((frame["a"] == 0).to_numpy() & (audit.answers.outcome == 0))[:5]
+    found = counterfactuals(audit, rows=own)
+    assert found.coverage == (len(own), len(own))
+    assert not any(seen)
+
+
 def test_the_same_question_has_the_same_answer(typed: Audit) -> None:
     rows = _adverse(typed, 12)
     first, second = (counterfactuals(typed, rows=rows, seed=1).to_arrow() for _ in range(2))

@@ -34,6 +34,7 @@ def counterfactuals(
     desired: Any = None,
     constraints: Constraints | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     k: int = 3,
+    margin: float = 0.0,
     seed: int = 0,
     tell: Callable[[int, int], None] | None = None,
 ) -> Counterfactuals:
@@ -41,8 +42,9 @@ def counterfactuals(
 
     rows: numbers of rows of the space, or x: items in the user's units. desired: the outcome wanted; by default the
     other one of two, else the favourable one, else each item's second likeliest. constraints: see ``constraints``
-    (the module); tables only. seed: of the precedents that a picture or signal walks towards. tell: called with
-    (factuals done, all).
+    (the module); tables only. margin: how far beyond what decides the score must be, in its own units: the smallest
+    change ends at the very threshold, where a predictor fitted anew may decide otherwise. seed: of the precedents that
+    a picture or signal walks towards. tell: called with (factuals done, all).
 
     Tables: typed by construction, since every proposed cell is a value that the column can have; every candidate is
     scored by the predictor itself as the very record that is shown; and no single change of a counterfactual can be
@@ -57,6 +59,11 @@ def counterfactuals(
     """
     if k < 1:
         raise SpaceError(f"k is the number of counterfactuals an item, 1 or more, got {k}.")
+    most = 1.0 if audit.threshold is None else max(audit.threshold, 1 - audit.threshold)
+    if not 0 <= margin < (np.inf if audit.predictor.kind == "values" else most):
+        raise SpaceError(
+            f"margin is how far beyond the threshold scores must be, 0 or more and possible, got {margin}."
+        )
     if (rows is None) == (x is None):
         raise SpaceError(f"counterfactuals in '{audit.space.name}' need either rows, by number, or x, items.")
     where = None if rows is None else _rows(audit, rows)
@@ -70,16 +77,23 @@ def counterfactuals(
     if table:
         limits.check([column.name for column in audit.space.schema.features])
     cases = (
-        _of_tables(audit, where, x, desired, limits, k, tell)
+        _of_tables(audit, where, x, desired, limits, k, margin, tell)
         if table
-        else _of_latents(audit, where, x, desired, k, seed, tell)
+        else _of_latents(audit, where, x, desired, k, seed, margin, tell)
     )
     notes = tuple(note for note in audit.notes if "not deterministic" in note)
     return Counterfactuals(tuple(cases), audit.predictor.name, limits, k, seed, notes)
 
 
 def _of_tables(
-    audit: Audit, rows: Index | None, x: Any, desired: Any, limits: Constraints, k: int, tell: Any
+    audit: Audit,
+    rows: Index | None,
+    x: Any,
+    desired: Any,
+    limits: Constraints,
+    k: int,
+    margin: float,
+    tell: Any,
 ) -> list[CaseCounterfactuals]:
     from dataclasses import replace
 
@@ -93,7 +107,7 @@ def _of_tables(
     for start in range(0, len(answers), BATCH):
         part = slice(start, min(start + BATCH, len(answers)))
         own = Items(None if rows is None else rows[part], items.table.slice(start, part.stop - start))
-        found = of_tables(audit, own, answers[part], wanted[part], limits, k)
+        found = of_tables(audit, own, answers[part], wanted[part], limits, k, margin)
         cases += [replace(case, item=case.item + start) for case in found]
         if tell is not None:
             tell(part.stop, len(answers))
@@ -101,14 +115,14 @@ def _of_tables(
 
 
 def _of_latents(
-    audit: Audit, rows: Index | None, x: Any, desired: Any, k: int, seed: int, tell: Any
+    audit: Audit, rows: Index | None, x: Any, desired: Any, k: int, seed: int, margin: float, tell: Any
 ) -> list[CaseCounterfactuals]:
     from deepspace.decisions.counterfactuals.generated import of_latents
 
     encoded = audit.space.samples[rows] if rows is not None else audit.space.schema.encode(x)
     answers = audit.ask_rows(rows) if rows is not None else audit.ask(x)
     wanted = _desired(audit, answers, desired)
-    return of_latents(audit, rows, np.asarray(encoded), x, answers, wanted, k=k, seed=seed, tell=tell)
+    return of_latents(audit, rows, np.asarray(encoded), x, answers, wanted, k=k, seed=seed, margin=margin, tell=tell)
 
 
 def _rows(audit: Audit, rows: Any) -> Index:

@@ -46,6 +46,7 @@ def of_latents(
     *,
     k: int,
     seed: int,
+    margin: float = 0.0,
     tell: Callable[[int, int], None] | None,
 ) -> list[CaseCounterfactuals]:
     """Cases in the order of the factuals. Raises SpaceError without an encoder or a decoder."""
@@ -57,7 +58,7 @@ def of_latents(
                 f"'{space.name}' has none; attach the model with {option}=."
             )
     z = np.asarray(space.latents.mean[rows] if rows is not None else space.encode(x), np.float32)
-    walk = _Walk(audit, seed)
+    walk = _Walk(audit, seed, margin)
     step = int(np.clip(NUMBERS // ((NEAREST + OTHERS) * STEPS * max(int(np.prod(encoded.shape[1:])), 1)), 1, 200))
     cases: list[CaseCounterfactuals] = []
     for start in range(0, len(z), step):
@@ -81,8 +82,8 @@ class _Ways:
 
 
 class _Walk:
-    def __init__(self, audit: Audit, seed: int) -> None:
-        self.audit, self.space, self.seed = audit, audit.space, seed
+    def __init__(self, audit: Audit, seed: int, margin: float = 0.0) -> None:
+        self.audit, self.space, self.seed, self.margin = audit, audit.space, seed, margin
         self.rows = training_rows(audit)
         self.outcome = audit.answers.outcome[np.searchsorted(audit.rows, self.rows)]
         self.latents = np.ascontiguousarray(audit.space.latents.mean[self.rows], np.float32)
@@ -182,7 +183,7 @@ class _Walk:
             low[hit] = np.where(fine, low[hit], middle[hit])
         there = (start + high[:, None].astype(np.float32) * (ends - start)).astype(np.float32)
         shown = self.decoded(there)
-        final = reach(self.audit.ask_encoded(shown), desired[which])
+        final = reach(self.audit.ask_encoded(shown), desired[which], self.margin)
         return _Ways(which, there, shown, final, np.linalg.norm(there - start, axis=1).astype(np.float64)), count
 
     def _donors(self, number: int, z: Latents, outcome: int) -> Index:
@@ -198,7 +199,7 @@ class _Walk:
     def _reach(self, z: Latents, which: Index, desired: Index) -> Floats:
         if not len(z):
             return np.empty(0)
-        return reach(self.audit.ask_encoded(self.decoded(np.asarray(z, np.float32))), desired[which])
+        return reach(self.audit.ask_encoded(self.decoded(np.asarray(z, np.float32))), desired[which], self.margin)
 
     def _picked(self, ends: _Ways, mine: Index, z: Latents, k: int) -> Index:
         """Short walks, in different directions."""

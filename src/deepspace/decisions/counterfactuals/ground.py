@@ -182,29 +182,31 @@ def training_rows(audit: Audit) -> npt.NDArray[np.int64]:
     return spread(rest if len(rest) else audit.rows, MOST_ROWS)
 
 
-def reach(answers: Answers, outcome: npt.NDArray[np.int64]) -> Floats:
-    """(M,): how far on the side of ``outcome`` (M,) each answer is, positive exactly where it is that; in log odds
-    for probabilities, in which the effects of several changes nearly add up."""
+def reach(answers: Answers, outcome: npt.NDArray[np.int64], margin: float = 0.0) -> Floats:
+    """(M,): how far on the side of ``outcome`` (M,) each answer is, positive exactly where it is that and the score is
+    ``margin`` beyond what decides; in log odds for probabilities, in which the effects of several changes nearly add
+    up."""
     out = np.empty(len(answers))
     for k in np.unique(outcome):
         mine = outcome == k
-        out[mine] = _reach(answers[mine], int(k))
+        out[mine] = _reach(answers[mine], int(k), margin)
     return out
 
 
-def _reach(answers: Answers, k: int) -> Floats:
-    toward = answers.toward(k)
+def _reach(answers: Answers, k: int, margin: float) -> Floats:
+    toward = answers.toward(k) - margin
     if answers.scores.shape[1] == 1:
         gap = toward
     else:
         scores = np.clip(answers.scores, 1e-9, 1 - 1e-9)
         if answers.threshold is not None:
-            level = answers.threshold if k == 1 else 1 - answers.threshold
+            level = (answers.threshold if k == 1 else 1 - answers.threshold) + margin
             gap = np.log(scores[:, k] / (1 - scores[:, k])) - np.log(level / (1 - level))
         else:
-            gap = np.log(scores[:, k]) - np.log(np.delete(scores, k, 1).max(1))
+            gap = np.log(scores[:, k]) - np.log(np.minimum(np.delete(scores, k, 1).max(1) + margin, 1))
     tiny = np.finfo(np.float64).tiny
-    return np.where(answers.outcome == k, np.maximum(gap, tiny), np.minimum(gap, -tiny))
+    held = (answers.outcome == k) & ((margin == 0) | (toward >= 0))
+    return np.where(held, np.maximum(gap, tiny), np.minimum(gap, -tiny))
 
 
 _kept: WeakKeyDictionary[Audit, Ground] = WeakKeyDictionary()

@@ -67,6 +67,7 @@ class Search:
     own: Codes
     desired: Index
     base: Floats
+    margin: float = 0.0
     best: Floats = field(init=False)
     closest: Codes = field(init=False)
     exhausted: bool = False
@@ -99,7 +100,7 @@ class Search:
         if not len(codes):
             return np.empty(0)
         answers = self.ground.ask(codes, which, self.items)
-        found = reach(answers, self.desired[which])
+        found = reach(answers, self.desired[which], self.margin)
         order = np.lexsort((found, which))
         last = np.append(which[order][1:] != which[order][:-1], True)
         top = order[last]

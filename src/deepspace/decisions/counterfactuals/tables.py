@@ -56,14 +56,14 @@ def items_of(audit: Audit, rows: Index | None, x: Any) -> Items:
 
 
 def of_tables(
-    audit: Audit, items: Items, answers: Answers, desired: Index, constraints: Constraints, k: int
+    audit: Audit, items: Items, answers: Answers, desired: Index, constraints: Constraints, k: int, margin: float = 0.0
 ) -> list[CaseCounterfactuals]:
     """One batch. desired: (n,), outcomes by place."""
     ground = Ground.of(audit, items.table)
     legal = Legal.of(ground.vocabulary, constraints)
     own = ground.vocabulary.codes(items.table)
     turning = np.flatnonzero(answers.outcome != desired)
-    search = _search(ground, legal, items, own, desired, answers, turning)
+    search = _search(ground, legal, items, own, desired, answers, turning, margin)
     found = chosen(search, search.run(), k)
     found, unsure = _asked_again(search, found)
     missed = np.setdiff1d(np.arange(len(turning)), found.pool.which)
@@ -94,18 +94,20 @@ def of_tables(
 
 
 def _search(
-    ground: Ground, legal: Legal, items: Items, own: Codes, desired: Index, answers: Answers, mine: Index
-) -> Search:
-    base = reach(answers[mine], desired[mine]) if len(mine) else np.empty(0)
+    ground: Ground, legal: Legal, items: Items, own: Codes, desired: Index, answers: Answers, mine: Index,
+    margin: float,
+) -> Search:  # fmt: skip
+    base = reach(answers[mine], desired[mine], margin) if len(mine) else np.empty(0)
     rows = None if items.rows is None else items.rows[mine]
-    return Search(ground, legal, Items(rows, items.table.take(mine)), own[mine], desired[mine], base)
+    return Search(ground, legal, Items(rows, items.table.take(mine)), own[mine], desired[mine], base, margin)
 
 
 def _asked_again(search: Search, found: Chosen) -> tuple[Chosen, tuple[str, ...]]:
     """What the predictor says of the very records, once more: a predictor that changes its mind loses them."""
     if not len(found.pool):
         return found, ()
-    again = reach(search.ground.ask(found.pool.codes, found.pool.which, search.items), search.desired[found.pool.which])
+    answers = search.ground.ask(found.pool.codes, found.pool.which, search.items)
+    again = reach(answers, search.desired[found.pool.which], search.margin)
     if (again > 0).all():
         return found, ()
     kept = np.flatnonzero(again > 0)

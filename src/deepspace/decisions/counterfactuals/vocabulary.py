@@ -123,7 +123,7 @@ def numbers_of(values: pa.Array) -> Floats:
 
 
 def _plain(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """In the type of the values; NaN as missing."""
+    """In the type of the values; NaN as missing, and a zero without a sign, since places are found by equal bits."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -131,12 +131,12 @@ def _plain(column: pa.Array, kind: pa.DataType) -> pa.Array:
         column = column.dictionary_decode()
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
-    if column.type == kind:
-        return column
-    try:
-        return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return column.cast(pa.string()).cast(kind)
+    if column.type != kind:
+        try:
+            column = column.cast(kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            column = column.cast(pa.string()).cast(kind)
+    return pc.add(column, pa.scalar(0.0, kind)) if pa.types.is_floating(kind) else column
 
 
 def _joined(rows: Any, own: Any, kind: pa.DataType) -> pa.Array:
