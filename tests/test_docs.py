@@ -95,7 +95,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_files_that_the_architecture_names_exist() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:data|models|training|space|metrics|server|explorer)/[\w/.]*)`", text):
+    rooms = "data|models|training|space|metrics|decisions|report|server|explorer"
+    for path in re.findall(rf"`((?:{rooms})/[\w/.]*)`", text):
         base = ROOT if path.startswith("explorer/") else ROOT / "src" / "deepspace"
         assert (base / path).exists(), path
 

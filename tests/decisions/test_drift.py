@@ -161,7 +161,23 @@ def test_what_it_does_to_decisions(richer: Drift, planted_space: ds.Space) -> No
     assert found.high < 0
     assert found.accuracy is not None
     assert found.accuracy[:2] == (1, 1)  # the predictor is the rule
+    rates = before.mean(), planted.rule(rows).mean()
+    assert found.always == pytest.approx([max(rate, 1 - rate) for rate in rates])
+    assert not found.worthless
     assert "The decision is affected" in str(richer)
+
+
+def test_a_predictor_that_no_longer_beats_one_word_is_called_so(planted_space: ds.Space, audit: Audit) -> None:
+    rows = _fresh().drop(columns="approved", errors="ignore")
+    decided = planted.rule(rows)
+    found = drift(planted_space, rows, audit=audit, truth=["no"] * len(rows), **FEW).decision
+    assert found is not None
+    assert found.accuracy is not None
+    assert found.accuracy[1] == pytest.approx(1 - decided.mean())
+    assert found.always is not None
+    assert found.always[1] == 1
+    assert found.worthless
+    assert "Always saying the commonest outcome would reach" in str(found)
 
 
 def test_a_shift_that_decisions_do_not_hang_on_leaves_them(planted_space: ds.Space, audit: Audit) -> None:

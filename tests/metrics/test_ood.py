@@ -125,3 +125,12 @@ def test_questions_that_make_no_sense_are_refused(space: ds.Space, elsewhere: np
         found.flagged(0.001)
     with pytest.raises(SpaceError, match="between 0 and 1"):
         found.flagged(1.5)
+
+
+def test_a_score_does_not_depend_on_which_items_are_asked_about_together(space: ds.Space) -> None:
+    together = space.ood(PIXELS[1200:1260])
+    alone = [space.ood(PIXELS[i : i + 1]) for i in range(1200, 1260)]
+    for name, values in together.scores.items():
+        np.testing.assert_allclose(np.concatenate([one.scores[name] for one in alone]), values, rtol=1e-3, atol=1e-3)
+    backwards = space.ood(PIXELS[1200:1260][::-1])
+    np.testing.assert_allclose(backwards.combined_p[::-1], together.combined_p, atol=2 / together.n)

@@ -97,6 +97,7 @@ def audit(
     from deepspace.report.audit import Options, Unaudited, audit_report, audited
 
     with open_space(space) as opened, busy("Auditing") as tell:
+        _readable(opened, constraints, wording, current)
         chosen = Options(
             constraints=constraints, wording=wording, groups=tuple(groups or ()), current=current,
             cases=tuple(case or ()), statements=_statements(statements), seed=seed,
@@ -117,6 +118,18 @@ def audit(
         raise typer.Exit(FAILED)
 
 
+def _readable(space: Space, constraints: Path | None, wording: Path | None, current: Path | None) -> None:
+    """What the user wrote is read before the work; what it says of a case, or of the data, is each section's own."""
+    from deepspace.decisions.counterfactuals import Constraints
+    from deepspace.decisions.reasons import Wording
+
+    if space.schema.form == "table":
+        Constraints.of(constraints).check([column.name for column in space.schema.features])
+    Wording.of(wording)
+    if current is not None and not current.exists():
+        raise DataError(f"there is no file '{current}' to compare with; check the path, seen from {Path.cwd()}.")
+
+
 def _missing(target: str | None, space: Space) -> str:
     if target in (None, "none") or target in {column.name for column in space.schema.columns}:
         return ""
@@ -131,6 +144,8 @@ def _rows(told: str, space: Space) -> Any:
     """Row numbers from a file, or those that fulfil a condition."""
     path = Path(told)
     if not path.is_file():
+        if path.suffix in (".txt", ".csv", ".json", ".npy") and " " not in told:
+            raise DataError(f"there is no file '{told}' of row numbers; check the path, seen from {Path.cwd()}.")
         return space.rows.select(told)
     words = path.read_text(encoding="utf-8").split()
     bad = next((word for word in words if not word.isdecimal()), None)

@@ -54,6 +54,10 @@ def explore(
     favourable: Annotated[
         str | None, typer.Option("--favourable", metavar="VALUE", help="The decision that people want.")
     ] = None,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option("--trust", metavar="TYPE", help="A type that a .skops file may hold; may be repeated."),
+    ] = None,
 ) -> None:
     """Fit DATA, or open SPACE, and walk it in the browser.
 
@@ -69,14 +73,14 @@ def explore(
             raise ServerError("the start page can read and write your files, so it is served to this machine alone; "
                               "name a space or data to share, or leave --host out.")  # fmt: skip
         named = (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size, model)
-        if any(option is not None for option in (*named, predictor, favourable)):
+        if any(option is not None for option in (*named, predictor, favourable, trust)):
             raise ServerError("these options need DATA to fit or a SPACE; without it the page asks for everything.")
         walk_desk(desk(Path.cwd()), port=port, open_browser=not no_browser)
         return
     if is_space(source):
         if output is not None or overwrite:
             say("note: opening a saved space; -o and --overwrite are for data.")
-        session = open_session(source, beside, predictor or (), target, favourable)
+        session = open_session(source, beside, predictor or (), target, favourable, trust or ())
     else:
         if predictor:
             raise ServerError("--predictor needs a saved SPACE, and this is data; fit it first with `deepspace fit`.")

@@ -43,6 +43,7 @@ def open_session(
     predictors: Sequence[str] = (),
     target: str | None = None,
     favourable: str | None = None,
+    trust: Sequence[str] = (),
 ) -> Session:
     """A session over a saved space, with another one to compare it with where there is one, and predictors to look at.
 
@@ -54,19 +55,21 @@ def open_session(
 
     space = open_space(path)
     _ = space.model, space.map
-    audits = _audits(space, predictors, target, favourable)
+    audits = _audits(space, predictors, target, favourable, tuple(trust))
     Recent().remember(space)
     other = None if beside is None else open_space(beside)
     return Session(space.name, space=space, beside=other, audits=audits)
 
 
-def _audits(space: Space, predictors: Sequence[str], target: str | None, favourable: str | None) -> list[Audit]:
+def _audits(
+    space: Space, predictors: Sequence[str], target: str | None, favourable: str | None, trust: tuple[str, ...]
+) -> list[Audit]:
     """Each predictor, tried on a few rows, so that what is wrong with one is said before the page is served."""
     if not predictors:
         return []
     from deepspace.decisions import Audit
 
-    audits = [Audit(space, name, target=target, favourable=favourable) for name in predictors]
+    audits = [Audit(space, name, target=target, favourable=favourable, trust=trust) for name in predictors]
     for audit in audits:
         for note in audit.notes:
             say(f"note: {note}")

@@ -73,6 +73,7 @@ class Audit:
         self.notes: list[str] = list(self.predictor.notes)
         self._handing = Handing(space, self.predictor)
         self._classes, self.threshold = self._decided(threshold)
+        self._cut = threshold is not None  # by the user, who must not be told to say it
         self.outcomes = self._classes or self._sides()
         self.favourable = self._place_of(favourable)
         self.rows = spread(np.arange(len(space), dtype=np.int64), most)
@@ -345,10 +346,13 @@ class Audit:
         own = asked.answered(len(some), lambda piece: self._handing.rows(some[piece]), time_limit=self.time_limit)
         apart = int((np.concatenate(own) != answers.outcome).sum())
         if apart:
-            level = "" if self.threshold is None else f" at {figure(self.threshold)}"
+            where = f"on {apart} of {len(some)} rows"
             self.notes.append(
-                f"the predictor's own decisions differ from those taken here{level} on {apart} of {len(some)} rows; "
-                "say threshold= if it has one of its own."
+                f"the decisions looked at here, from {_level(self.threshold)} on, are not the predictor's own: they "
+                f"differ {where}."
+                if self._cut
+                else f"the predictor's own decisions differ from those that its scores give here {where}; say "
+                "threshold= if it has one of its own."
             )
 
 

@@ -20,6 +20,7 @@ from deepspace.space.figures import batch_rows
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from deepspace.models.base import LatentModel
     from deepspace.space import BaseSpace
 
 __all__ = ["SCORES", "Complexity", "Elbo", "InputDistance", "LatentDistance", "Regret", "Score", "Scored", "Typicality"]
@@ -73,16 +74,45 @@ class Scored:
 
     @cached_property
     def elbo(self) -> Floats:
-        """(M,): nats, the mean of a few draws; draws depend on nothing but the items' order."""
+        """(M,): nats, the mean of a few draws. All items see the same noise: the score of one does not depend on which
+        others it was asked about with."""
         import torch
 
-        generator = torch.Generator().manual_seed(0)
         with torch.inference_mode():
-            parts = [
-                torch.stack([self.space.model.terms(x, generator).elbo for _ in range(DRAWS)]).double().mean(0)
-                for x in _batches(self.encoded, self.space)
-            ]
+            parts = [self._elbo(x).double() for x in _batches(self.encoded, self.space)]
         return torch.cat(parts).numpy()
+
+    def _elbo(self, x: Tensor) -> Tensor:
+        import torch
+
+        model = self.space.model
+        if "posterior" not in self.space.lacks:
+            posterior = model.encode(x)
+            if bool((posterior.scale > 0).all()):
+                noise = _noise(posterior.mean, DRAWS // 2)
+                return _evidence(model, x, posterior.mean, posterior.scale.log(), noise)
+        generator = torch.Generator().manual_seed(0)
+        return torch.stack([model.terms(x, generator).elbo for _ in range(DRAWS)]).mean(0)
+
+
+def _noise(mean: Tensor, pairs: int) -> Tensor:
+    """(2 * pairs, 1, D): the same for every item; in pairs of opposite sign, which cancels what is odd in it."""
+    import torch
+
+    half = torch.randn(pairs, 1, mean.shape[1], generator=torch.Generator().manual_seed(0))
+    return torch.cat([half, -half])
+
+
+def _evidence(model: LatentModel, x: Tensor, mean: Tensor, log_scale: Tensor, noise: Tensor) -> Tensor:
+    """(B,): the ELBO, nats. E_q of log q is in closed form; of log p(z) and log p(x|z), from the draws."""
+    import torch
+
+    scale = log_scale.exp()
+    entropy = log_scale.sum(1) + 0.5 * mean.shape[1] * (1 + np.log(2 * np.pi))
+    draws = [mean + scale * one for one in noise]
+    each = [model.log_likelihood(x, z) + model.log_prior(z) for z in draws]
+    evidence: Tensor = torch.stack(each).mean(0) + entropy
+    return evidence
 
 
 def _batches(encoded: npt.NDArray[Any], space: BaseSpace) -> list[Tensor]:
@@ -237,19 +267,12 @@ class Regret(Score):
                 posterior = model.encode(x)
             mean = posterior.mean.clone().requires_grad_()
             log_scale = posterior.scale.log().clone().requires_grad_()
-            # The same noise before and after, so that the gain is of the posterior and not of luck; in pairs of
-            # opposite sign, which cancels what is odd in it.
-            noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+            # The same noise before and after, so that the gain is of the posterior and not of luck.
+            noise = _noise(mean, 1)
             optimizer = torch.optim.Adam([mean, log_scale], lr=RATE)
 
             def evidence() -> Tensor:
-                scale = log_scale.exp()
-                # E_q of log q is in closed form; of log p(z) and log p(x|z), from the two draws.
-                entropy = log_scale.sum(1) + 0.5 * mean.shape[1] * (1 + np.log(2 * np.pi))
-                draws = [mean + sign * scale * noise for sign in (1, -1)]
-                each = [model.log_likelihood(x, z) + model.log_prior(z) for z in draws]
-                evidence: Tensor = torch.stack(each).mean(0) + entropy
-                return evidence
+                return _evidence(model, x, mean, log_scale, noise)
 
             best = first = evidence().detach()
             for _ in range(STEPS):

@@ -140,6 +140,6 @@ def _trust(found: MapTrust) -> wire.TrustInfo:
         consistency=share_info(found.consistency),
         rounds=found.rounds,
         by_outcome=[share_info(s) for s in found.by_outcome],
-        better=found.better_than_chance,
+        better=found.sound,
         sentence=found.sentence,
     )

@@ -52,6 +52,20 @@ def test_what_cannot_be_opened_is_refused(
     assert "\n" not in str(caught.value)
 
 
+def test_a_skops_file_opens_once_its_types_are_trusted(planted_space: ds.Space, tmp_path: Path) -> None:
+    skops = pytest.importorskip("skops.io")
+    from sklearn.neural_network import MLPClassifier
+
+    rows = planted.frame(200)
+    model = MLPClassifier((4,), max_iter=5, random_state=0).fit(rows[["income", "debt"]], rows["approved"])
+    skops.dump(model, tmp_path / "net.skops")
+    asked = (planted_space.folder, None, [str(tmp_path / "net.skops")], "approved", "yes")
+    with pytest.raises(DeepspaceError, match="--trust sklearn") as caught:
+        open_session(*asked)
+    named = str(caught.value).rstrip(".").split("--trust ")[1:]  # what the sentence says to do, done
+    assert len(open_session(*asked, [name.strip() for name in named]).audits) == 1
+
+
 def test_a_predictor_needs_a_saved_space(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

@@ -104,6 +104,9 @@ def test_a_model_whose_own_decisions_differ_is_said_to(planted_space: Any, folde
     audit = Audit(planted_space, "mine:strict")
     assert any("own decisions differ" in note for note in audit.notes)
     assert not Audit(planted_space, "mine:strict", threshold=0.8).notes
+    (note,) = Audit(planted_space, "mine:strict", threshold=0.6).notes
+    assert "from 0.6 on, are not the predictor's own" in note
+    assert "say threshold" not in note
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,10 @@ def test_a_group_of_three_rows_is_named_and_nothing_is_said_of_it(
     table = next(e["table"] for e in told["evidence"] if e["key"] == "groups.by-rare-0")
     assert set(table["three"]) == {"rows"}
     assert set(table["old"]) > {"rows", "error rate"}
+    assert "A false positive is a row that was decided" in page
+    tested = table["old"]["error rate"]["n"]
+    assert 0 < tested < table["old"]["rows"]["value"]  # of those held out, not of all
+    assert f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{tested}" in page
     assert "groups of fewer than" in page.lower()
 
 

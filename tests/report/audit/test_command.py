@@ -85,6 +85,11 @@ def test_what_cannot_be_asked_is_said_and_the_rest_is_written(
         (["--statements", "list.yaml"], "must hold names and texts"),
         (["--statements", "unknown.yaml"], "asks for a statement 'motto'"),
         (["--against", "rows.txt"], "cannot compare with"),
+        (["--held-out", "nowhere.txt"], "there is no file 'nowhere.txt' of row numbers"),
+        (["--constraints", "nowhere.yaml"], "nowhere.yaml"),
+        (["--constraints", "tied.yaml"], "the column 'salary', which the space did not learn"),
+        (["--wording", "list.yaml"], "list.yaml"),
+        (["--current", "nowhere.csv"], "there is no file 'nowhere.csv' to compare with"),
     ],
 )
 def test_a_file_that_is_not_what_it_should_be_is_refused_before_the_work(
@@ -95,6 +100,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_before_the_work(
     (tmp_path / "rows.txt").write_text("1\nseven\n")
     (tmp_path / "list.yaml").write_text("- a\n")
     (tmp_path / "unknown.yaml").write_text("motto: x\n")
+    (tmp_path / "tied.yaml").write_text("immutable: [salary]\n")
     code, out, said = run(capfd, space.folder, "--predictor", PREDICTOR, *options, "-o", tmp_path / "a.html")
     assert (code, out) == (2, "")
     assert sentence in said

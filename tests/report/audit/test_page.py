@@ -167,6 +167,20 @@ def test_of_a_random_predictor_it_says_that_nothing_stable_was_found(
     assert "boundary.trust" in {entries[s["evidence"]] for s in told["summary"]["failures"]}
 
 
+def test_an_outcome_that_is_never_found_stands_among_what_is_wrong(
+    space: ds.Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(monkeypatch, "performance", "drift")
+    audit = Audit(space, lambda rows: 0.4 * planted.predictor(rows), favourable="yes", held_out=space.validation_index)
+    denied = planted.frame(200, seed=8)
+    denied = denied[~planted.rule(denied)].drop(columns="approved").assign(approved="yes")
+    _, told = render_audit(audit, options=Options(current=denied))
+    failures = " ".join(s["sentence"] for s in told["summary"]["failures"]).replace("\xa0", " ")
+    assert "Of the rows that really were yes, the outcome that it misses most, it decides 0 %" in failures
+    assert "in 100 % [n = " in failures
+    assert "more often than the predictor is" in failures
+
+
 def test_other_rows_are_named_and_looked_into(space: ds.Space, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "cases")
     audit = Audit(space, PREDICTOR, favourable="yes", held_out=space.validation_index)

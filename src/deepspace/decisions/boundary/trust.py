@@ -81,6 +81,18 @@ class MapTrust(Tabular):
         return self.agreement.interval[0] > self.chance
 
     @property
+    def overlooked(self) -> tuple[str, ...]:
+        """Outcomes that the picture shows wrongly more often than not: the whole interval lies below a half. A rare one
+        may be while ``agreement`` is high."""
+        pairs = zip(self.outcomes, self.by_outcome, strict=True)
+        return tuple(name for name, share in pairs if share.n and share.interval[1] < 0.5)
+
+    @property
+    def sound(self) -> bool:
+        """Better than chance, and no outcome overlooked."""
+        return self.better_than_chance and not self.overlooked
+
+    @property
     def sentence(self) -> str:
         """What a reader must know before looking at the picture."""
         low, high = self.agreement.interval
@@ -90,9 +102,12 @@ class MapTrust(Tabular):
         said = f"{figure(100 * low)} to {figure(100 * high)} % of new cases {said}"
         if not self.better_than_chance:
             return f"The picture cannot be told from chance: it decides {said}."
-        worst = min((s for s in self.by_outcome if s.n), key=lambda s: s.value)
+        worst = min((s for s in self.by_outcome if s.n), key=lambda s: (s.interval[1] >= 0.5, s.value))
         name = self.outcomes[self.by_outcome.index(worst)]
-        return f"The picture decides {said}; of those decided '{name}' {figure(100 * worst.value)} % (n = {worst.n:,})."
+        much = f"{figure(100 * worst.value)} % (n = {worst.n:,})"
+        if worst.interval[1] < 0.5:
+            return f"The picture is of no use for '{name}': of those so decided it shows {much}; it decides {said}."
+        return f"The picture decides {said}; of those decided '{name}' {much}."
 
     def _shares(self) -> list[tuple[str, Share, float | None]]:
         rows: list[tuple[str, Share | None, float | None]] = [

@@ -35,6 +35,7 @@ def decision_shift(audit: Audit, reference: Items, current: Items, labels: Label
     later = after.scores[:, 0 if after.scores.shape[1] == 1 else place]
     edge = float(np.quantile(audit.answers.margin, NEAR))
     near = int((before.margin < edge).sum()), int((after.margin < edge).sum())
+    accuracy, always = _accuracy(audit, (reference, before), (current, after), truth)
     return DecisionShift(
         outcome=audit.outcomes[place],
         rates=(counts[0] / n, counts[1] / m),
@@ -46,9 +47,10 @@ def decision_shift(audit: Audit, reference: Items, current: Items, labels: Label
         score_p=p_of(tail_of_number(np.concatenate([score, later]), labels)),
         near=(near[0] / n, near[1] / m),
         near_difference=share_difference(near[1], m, near[0], n),
-        accuracy=_accuracy(audit, (reference, before), (current, after), truth),
+        accuracy=accuracy,
         n=n,
         m=m,
+        always=always,
     )
 
 
@@ -61,10 +63,11 @@ def _answers(audit: Audit, items: Items) -> Answers:
 
 def _accuracy(
     audit: Audit, reference: tuple[Items, Answers], current: tuple[Items, Answers], truth: Any
-) -> tuple[float, float, float, float, float, int, int] | None:
+) -> tuple[tuple[float, float, float, float, float, int, int] | None, tuple[float, float] | None]:
+    """(accuracy, always), as ``DecisionShift`` has them."""
     known = [_truth(audit, reference[0], None), _truth(audit, current[0], truth)]
     if any(places is None or not (places >= 0).any() for places in known):
-        return None
+        return None, None
     right = [
         (places == answers.outcome)[places >= 0]
         for places, (_, answers) in zip(known, (reference, current), strict=True)
@@ -72,7 +75,8 @@ def _accuracy(
     ]
     (n, m), counts = (len(right[0]), len(right[1])), [int(r.sum()) for r in right]
     gap, low, high = share_difference(counts[1], m, counts[0], n)
-    return counts[0] / n, counts[1] / m, gap, low, high, n, m
+    before, after = (float(np.bincount(p[p >= 0]).max() / (p >= 0).sum()) for p in known if p is not None)
+    return (counts[0] / n, counts[1] / m, gap, low, high, n, m), (before, after)
 
 
 def _truth(audit: Audit, items: Items, told: Any) -> npt.NDArray[np.int64] | None:

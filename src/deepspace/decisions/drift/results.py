@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deepspace.results import Tabular, figure, text_table
+from deepspace.results import Tabular, figure, text_table, wilson
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,7 +56,8 @@ class DecisionShift:
     """``outcome``: whose share is the rate, of reference and current rows; ``difference`` with Newcombe's interval,
     ``p`` by Fisher's exact test. ``score_p``: of the scores' distributions, by permutation; ``score``: their means.
     ``near``: shares of rows whose margin is under the tenth percentile of the audit's rows, ``near_difference`` with
-    its interval. ``accuracy``: (reference, current, difference, low, high, n, m) where outcomes are known, else None.
+    its interval. ``accuracy``: (reference, current, difference, low, high, n, m) where outcomes are known, else None;
+    ``always``: what always saying the commonest outcome of either set would reach there, in the same order.
     ``affected``: the smaller of the two p, doubled, is at most .05.
     """
 
@@ -73,6 +74,15 @@ class DecisionShift:
     accuracy: tuple[float, float, float, float, float, int, int] | None
     n: int
     m: int
+    always: tuple[float, float] | None = None
+
+    @property
+    def worthless(self) -> bool:
+        """Of current rows always saying one thing is right more often, beyond the 95 % interval of the predictor's."""
+        if self.accuracy is None or self.always is None:
+            return False
+        share, m = self.accuracy[1], self.accuracy[6]
+        return wilson(round(share * m), m)[1] < self.always[1]
 
     @property
     def affected(self) -> bool:
@@ -96,6 +106,9 @@ class DecisionShift:
                 f"Accuracy: {figure(before)} -> {figure(after)}, difference {figure(gap)} "
                 f"[{figure(low)}, {figure(high)}] (n = {n:,}, {m:,})."
             )
+        if self.always is not None:
+            base = f"{figure(self.always[0])} -> {figure(self.always[1])}"
+            lines.append(f"Always saying the commonest outcome would reach {base}.")
         return "\n".join(lines)
 
 

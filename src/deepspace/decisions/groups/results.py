@@ -104,7 +104,9 @@ class Groups(Tabular):
 
     def __str__(self) -> str:
         lines = list(self.notes)
-        found = self._once()
+        if "false positive rate" in self.measures:
+            lines.append(f"a false positive is decided '{self.positive}' and was not; a false negative the reverse.")
+        found = self.distinct
         many = f"{len(found)} difference{'s' * (len(found) != 1)} between a group and the rest"
         lines.append(f"{many} at {LEVEL} after {self.correction}, of {self.tests} tests" + (":" if found else ""))
         lines += [f"  {sentence(entry)}" for entry in found[:12]]
@@ -114,7 +116,8 @@ class Groups(Tabular):
             lines += ["", self._table(column)]
         return "\n".join(lines)
 
-    def _once(self) -> list[Entry]:
+    @property
+    def distinct(self) -> list[Entry]:
         """Differences found, each once: of two groups that make up a column, the larger one's."""
         groups = Counter(column for column, _ in self.sizes)
         ordered = sorted(self.found, key=lambda e: (e.adjusted or 0.0, e.p or 0.0, -self.sizes[e.column, e.group]))

@@ -38,7 +38,7 @@ def _generative(section: Section, context: Context, audit: Audit) -> list[Block]
     trust = map_trust(audit, proxy=seen, seed=seed)
     found, hatched = boundary(audit, proxy=seen), doubt(audit, proxy=seen)
     verdict = context.evidence.quote(trust.sentence, key="trust", source=f"{SOURCE}.map_trust", seed=seed)
-    (section.find if trust.better_than_chance else section.fail)(verdict)
+    (section.find if trust.sound else section.fail)(verdict)
     lines = trust.to_arrow().to_pylist()
     table = context.evidence.table(
         "How far the picture is the predictor's, on held-out rows",

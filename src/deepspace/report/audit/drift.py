@@ -109,4 +109,12 @@ def _decision(section: Section, context: Context, shift: DecisionShift) -> list[
             now=share(round(now * m), m), gap=Figure(gap, interval=(low, high), unit="%"),
         )  # fmt: skip
         told.append(section.fail(said) if high < 0 else said)
+        if shift.always is not None:
+            than = ", more often than the predictor is" if shift.worthless else ""
+            base = say(
+                "Always saying the commonest outcome would be right in {before} of the reference rows and in {now} of "
+                f"the current ones{than}.", key="always", source=SOURCE, basis=BASIS, seed=seed,
+                before=Figure(shift.always[0], n, unit="%"), now=Figure(shift.always[1], m, unit="%"),
+            )  # fmt: skip
+            told.append(section.fail(base) if shift.worthless else base)
     return [Paragraph.of(*told)]

@@ -152,7 +152,7 @@ class Evidence:
             told = {header[i]: cell.to_json() for i, cell in enumerate(row) if isinstance(cell, Figure)}
             figures[name] = told
         number = self._add(key, {"caption": caption, "table": figures}, source, seed, basis, config)
-        shown = tuple(tuple(_cell(cell) for cell in row) for row in cells)
+        shown = tuple(tuple(_cell(cell, counted="n" not in header) for cell in row) for row in cells)
         return Table(caption, tuple(header), shown, numeric, number, note)
 
     def mark(self) -> int:
@@ -209,7 +209,7 @@ def shown_cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, (int, float)):
-        return f"{value:,}" if isinstance(value, int) else figure(value, 5)
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
     return str(value)
 
 
@@ -226,7 +226,8 @@ def _html(value: Any) -> Markup:
     return Markup('<span class="name">{}</span>').format(value)
 
 
-def _cell(value: Any) -> Markup:
+def _cell(value: Any, *, counted: bool) -> Markup:
+    """counted: an estimate carries its own n, where no column of the table has it."""
     if value is None:
         return Markup("")
     if not isinstance(value, Figure):
@@ -234,7 +235,8 @@ def _cell(value: Any) -> Markup:
     if value.interval is None:
         return escape(value.number)
     low, high = (value._shown(bound) for bound in value.interval)
-    return Markup('{} <span class="n">{} to {}</span>').format(value.number, low, high)
+    rows = f", n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value.n:,}" if counted and value.n is not None else ""
+    return Markup('{} <span class="n">{} to {}{}</span>').format(value.number, low, high, rows)
 
 
 def _row_name(words: list[str], taken: Mapping[str, Any]) -> str:

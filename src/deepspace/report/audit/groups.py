@@ -32,10 +32,10 @@ def write(section: Section, context: Context) -> None:
     notes = [context.evidence.quote(note, key=f"note-{i}", source=SOURCE) for i, note in enumerate(found.notes)]
     section.blocks += [Items.of(notes)] if notes else []
     fields: dict[str, Any] = {"tests": found.tests} | (
-        {"found": len(found.found), "names": _named(found)} if found.found else {}
+        {"found": len(found.distinct), "names": _named(found)} if found.found else {}
     )
     words = (
-        "Of {tests} differences between a group and the rest of the rows {found} hold, such as {names},"
+        "Of {tests} differences between a group and the rest of the rows those that hold number {found}, as {names},"
         if found.found else
         "None of {tests} differences between a group and the rest of the rows holds"
     )  # fmt: skip
@@ -43,8 +43,15 @@ def write(section: Section, context: Context) -> None:
         f"{words} at a level of {{level}} after correction for all of them ({found.correction.title()}).",
         key="counted", source=SOURCE, seed=seed, level=Figure(0.05, unit="%"), **fields,
     )  # fmt: skip
-    (section.fail if found.found else section.find)(counted)
+    # How well the space rebuilds a group is no fault of the predictor's.
+    its_own = [e for e in found.found if e.measure != "reconstruction error"]
+    (section.fail if its_own else section.find)(counted)
     section.blocks.append(Paragraph.of(counted))
+    if "false positive rate" in found.measures:
+        section.blocks.append(Paragraph.of(context.evidence.say(
+            "A false positive is a row that was decided {positive} and was not; a false negative was, and was not "
+            "decided so.", key="positive", source=SOURCE, positive=found.positive,
+        )))  # fmt: skip
     if found.found:
         section.blocks.append(_differences(context, found))
     for column in found.columns:
@@ -52,7 +59,7 @@ def write(section: Section, context: Context) -> None:
 
 
 def _named(found: Groups) -> str:
-    of_decisions_first = sorted(found.found, key=lambda e: e.measure in APART)
+    of_decisions_first = sorted(found.distinct, key=lambda e: e.measure in APART)
     names = dict.fromkeys(f"{e.column} = {e.group} ({e.measure})" for e in of_decisions_first)
     return "; ".join(list(names)[:3])
 
@@ -61,9 +68,9 @@ def _differences(context: Context, found: Groups) -> Any:
     rows = [
         [f"{e.column} = {e.group}", e.measure, _figure(e, e.value, (e.low, e.high), e.n),
          _figure(e, e.difference, (e.difference_low, e.difference_high), e.n), Figure(e.adjusted or 0.0)]
-        for e in found.found[:SHOWN]
+        for e in found.distinct[:SHOWN]
     ]  # fmt: skip
-    more = f", the surest {SHOWN} of {len(found.found)}" if len(found.found) > SHOWN else ""
+    more = f", the surest {SHOWN} of {len(found.distinct)}" if len(found.distinct) > SHOWN else ""
     return context.evidence.table(
         f"Differences that hold{more}",
         ("group", "measure", "value (95 %)", "difference to the rest (95 %)", "adjusted p"), rows, key="differences",

@@ -16,6 +16,8 @@ __all__ = ["write"]
 
 SOURCE = "deepspace.decisions.performance"
 SHARES = ("accuracy", "precision", "recall")
+RARELY = 0.5
+"""An outcome of which surely less than this share is found stands among what is wrong."""
 
 
 def write(section: Section, context: Context) -> None:
@@ -58,6 +60,7 @@ def _verdict(section: Section, context: Context, found: Performance) -> list[Sai
         said = say(words, key="auc", source=SOURCE, **fields)
         (section.find if ranks else section.fail)(said)
         told.append(said)
+    told += _missed(section, context, found)
     error = named.get("calibration error")
     if error is not None:
         much = error.baseline is not None and error.low > error.baseline
@@ -69,6 +72,21 @@ def _verdict(section: Section, context: Context, found: Performance) -> list[Sai
         )  # fmt: skip
         told.append(section.fail(said) if much else said)
     return told
+
+
+def _missed(section: Section, context: Context, found: Performance) -> list[Said]:
+    """The outcome that is found least often: an accuracy over all rows can hide it."""
+    recalls = [m for m in found.measures if m.name.startswith("recall of ")]
+    if not recalls:
+        return []
+    least = min(recalls, key=lambda m: m.value)
+    said = context.evidence.say(
+        "Of the rows that really were {outcome}, the outcome that it misses most, it decides {share} so.",
+        key="missed", source=SOURCE, outcome=least.name.removeprefix("recall of "),
+        share=Figure(least.value, least.n, (least.low, least.high), "%"),
+    )  # fmt: skip
+    (section.fail if least.high < RARELY else section.find)(said)
+    return [said]
 
 
 def _tables(context: Context, found: Performance) -> list[Block]:
