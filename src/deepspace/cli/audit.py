@@ -52,6 +52,11 @@ def audit(
         Path | None,
         typer.Option("--constraints", metavar="FILE", help="What a counterfactual may change: YAML or JSON."),
     ] = None,
+    margin: Annotated[
+        float,
+        typer.Option("--margin", help="How far beyond the threshold the score of a counterfactual must lie, so that it "
+                     "holds when the predictor is fitted anew.", min=0.0),
+    ] = 0.0,
     wording: Annotated[
         Path | None,
         typer.Option("--wording", metavar="FILE", help="Column names in your own words, for reasons: YAML or JSON."),
@@ -99,7 +104,7 @@ def audit(
     with open_space(space) as opened, busy("Auditing") as tell:
         _readable(opened, constraints, wording, current)
         chosen = Options(
-            constraints=constraints, wording=wording, groups=tuple(groups or ()), current=current,
+            constraints=constraints, margin=margin, wording=wording, groups=tuple(groups or ()), current=current,
             cases=tuple(case or ()), statements=_statements(statements), seed=seed,
         )  # fmt: skip
         found = audited(

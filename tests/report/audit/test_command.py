@@ -46,6 +46,25 @@ def test_it_writes_page_and_json_and_prints_the_page(
     assert told["settings"]["rows for testing"] == space.rows.count("age > 40")
 
 
+def test_a_margin_is_kept_in_every_counterfactual(
+    space: ds.Space, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    only(monkeypatch, "recourse", "cases")
+    common = (space.folder, "--predictor", PREDICTOR, "--favourable", "yes")
+    for margin, least in (("0", 0.5), ("0.3", 0.8)):
+        assert run(capfd, *common, "--margin", margin, "-o", tmp_path / "a.html")[0] == 0
+        told = json.loads((tmp_path / "a.json").read_text())
+        assert told["settings"]["margin"] == float(margin)
+        page = (tmp_path / "a.html").read_text(encoding="utf-8")
+        assert ("a margin was not asked for" in page) == (margin == "0")
+        tables = [e["table"] for e in told["evidence"] if e["key"].endswith("-ways")]
+        after = [row["after"]["value"] for table in tables for row in table.values() if row["after"]["value"] >= 0.5]
+        assert after
+        assert least <= min(after) < least + 0.2
+    run(capfd, *common, "--margin", "0.6", "-o", tmp_path / "b.html")
+    assert "margin is how far beyond" in (tmp_path / "b.html").read_text(encoding="utf-8")
+
+
 def test_without_a_name_the_file_lies_beside_the_space(
     space: ds.Space, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,7 +168,7 @@ def _recourse(context: Context, audit: Audit, case: Case) -> list[Block]:
     from deepspace.decisions.counterfactuals import counterfactuals
 
     options = context.options
-    (found,) = counterfactuals(audit, rows=[case.row], constraints=options.constraints, k=WAYS, seed=options.seed)
+    (found,) = counterfactuals(audit, rows=[case.row], k=WAYS, **options.search)
     blocks: list[Block] = []
     if found.refused is not None:
         blocks.append(Paragraph.of(context.evidence.quote(

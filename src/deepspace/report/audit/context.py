@@ -25,18 +25,25 @@ log = logging.getLogger("deepspace.report")
 class Options:
     """What a report is asked to look at beyond the predictor.
 
-    constraints: what a counterfactual may change, a file or what ``counterfactuals`` takes; wording: {column: words},
-    or a file, for reasons; groups: columns; current: newer rows, for drift; cases: rows to look at besides those
-    chosen by rule; statements: {key: text} of the owner; seed: for all that is drawn.
+    constraints: what a counterfactual may change, a file or what ``counterfactuals`` takes; margin: how far beyond the
+    threshold it must lie; wording: {column: words}, or a file, for reasons; groups: columns; current: newer rows, for
+    drift; cases: rows to look at besides those chosen by rule; statements: {key: text} of the owner; seed: for all
+    that is drawn.
     """
 
     constraints: Any = None
+    margin: float = 0.0
     wording: Any = None
     groups: Sequence[str] = ()
     current: Any = None
     cases: Sequence[int] = ()
     statements: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+
+    @property
+    def search(self) -> dict[str, Any]:
+        """What ``counterfactuals`` is asked with, everywhere in the report."""
+        return {"constraints": self.constraints, "margin": self.margin, "seed": self.seed}
 
 
 @dataclass

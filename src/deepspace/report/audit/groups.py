@@ -82,7 +82,7 @@ def _recourse(context: Context) -> Any:
     """The search for counterfactuals under the constraints that were given."""
     from deepspace.decisions.counterfactuals import counterfactuals
 
-    return partial(counterfactuals, constraints=context.options.constraints, seed=context.options.seed)
+    return partial(counterfactuals, **context.options.search)
 
 
 def _column(section: Section, context: Context, found: Groups, column: str) -> None:

@@ -22,6 +22,18 @@ MOST = 40
 SHOWN = 12
 
 
+def _edge(context: Context) -> Said | str:
+    margin = context.options.margin
+    if margin == 0:
+        return (
+            "The smallest change ends at the very threshold, where a predictor that is fitted anew may decide "
+            "otherwise; a margin was not asked for."
+        )
+    return context.evidence.say(
+        "The score is asked to lie {margin} beyond what decides.", key="margin", source="report.recourse", margin=margin
+    )
+
+
 def write(section: Section, context: Context) -> None:
     """Of a spread of the rows decided against: coverage, how many columns change, which, and why there is none."""
     from deepspace.decisions.counterfactuals import counterfactuals
@@ -34,13 +46,14 @@ def write(section: Section, context: Context) -> None:
         )
         return
     seed = context.options.seed
-    found = counterfactuals(context.audit, rows=rows, constraints=context.options.constraints, k=1, seed=seed)
+    found = counterfactuals(context.audit, rows=rows, k=1, **context.options.search)
     section.blocks.append(Paragraph.of(
         "A counterfactual is the nearest legal change of a case that turns the decision, as the predictor itself "
         "scored it. It says what the predictor would answer, not what a change in the world would bring about; and it "
         "is not a reason.",
         "No constraints were given: what cannot be changed by a person may be among the changes."
         if context.options.constraints is None else "The constraints that were given are kept.",
+        _edge(context),
     ))  # fmt: skip
     if context.audit.favourable is None:
         place = int(context.audit.ask_rows(rows).outcome[0])

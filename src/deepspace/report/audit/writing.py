@@ -160,7 +160,7 @@ def _told(audit: Audit | Unaudited, given: Any, context: Context, sections: list
     settings: dict[str, Any] = {
         "seed": options.seed, "groups": list(options.groups), "cases": [int(row) for row in options.cases],
         "constraints": _file_told(options.constraints), "wording": _file_told(options.wording),
-        "statements": dict(options.statements),
+        "margin": options.margin, "statements": dict(options.statements),
     }  # fmt: skip
     if isinstance(audit, Audit):
         favourable = None if audit.favourable is None else audit.outcomes[audit.favourable]
