@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.decisions.boundary.proxy import Proxy, decoded_without, parts_of, proxy
+from deepspace.metrics import auroc
 from deepspace.metrics.heldout import spread
 from deepspace.results import Tabular, figure, text_table, wilson
 
@@ -54,7 +55,7 @@ class MapTrust(Tabular):
     """How far what the map shows of a decision is the decision, on held-out rows x.
 
     ``accuracy``: predictor(x) is what happened; ``shown_accuracy``: predictor(decode(map(x))) is what happened; None
-    without a target. ``auc``: of the score for two outcomes, with ``auc_interval`` (Hanley & McNeil 1982).
+    without a target. ``auc``: of the score for two outcomes, with ``auc_interval`` (DeLong 1988).
     ``agreement`` (Cons_d): predictor(decode(map(x))) = predictor(x), the row itself left out of the map; ``rebuilt``:
     the same of decode(encode(x)), so that what is lost between the two is lost by two dimensions; ``chance``: the
     agreement that the shares of the decisions alone would give. ``consistency`` (Cons_p): the decision on
@@ -195,19 +196,12 @@ def _as_rows(audit: Audit, made: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
 
 
 def auc_of(score: npt.NDArray[np.float64], truth: Ints) -> tuple[float, tuple[float, float]] | None:
-    """The area under the ROC curve of a score for truth 1 against 0, ties counting half, and its 95 % interval (Hanley
-    & McNeil 1982); None where one of the two is absent.
+    """The area under the ROC curve of a score for truth 1 against 0 with its 95 % interval, as ``performance`` has it;
+    None where one of the two is absent.
 
     >>> auc_of(np.array([0.1, 0.4, 0.35, 0.8]), np.array([0, 0, 1, 1]))[0]
     0.75
     """
-    from scipy.stats import rankdata
-
-    ones, zeros = int((truth == 1).sum()), int((truth == 0).sum())
-    if not ones or not zeros:
+    if not (truth == 1).any() or not (truth == 0).any():
         return None
-    area = float((rankdata(score)[truth == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
-    variance = (area * (1 - area) + (ones - 1) * (q1 - area**2) + (zeros - 1) * (q2 - area**2)) / (ones * zeros)
-    half = 1.96 * float(np.sqrt(max(variance, 0.0)))
-    return area, (max(0.0, area - half), min(1.0, area + half))
+    return auroc(score[truth == 0], score[truth == 1])

@@ -36,14 +36,14 @@ STEPS = 9
 def items_of(audit: Audit, rows: Index | None, x: Any) -> Items:
     """The factuals with every column that the space learned or the predictor wants. Raises DataError."""
     from deepspace.data.frames import normalise
-    from deepspace.decisions.predictors.handing import _table
+    from deepspace.decisions.predictors.handing import table_of
 
     schema = audit.space.schema
     learned = [column.name for column in schema.features]
     wanted = [*learned, *(name for name in audit.predictor.columns or () if name not in learned)]
     if rows is not None:
         return Items(rows, audit.space.rows.table(wanted, rows))
-    table = normalise(_table(schema, x))
+    table = normalise(table_of(schema, x))
     roles = {column.name: column.role for column in schema.columns}
     for name in wanted:
         if name in table.column_names:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deepspace.decisions.predictors.predictor import Predictor
     from deepspace.space import BaseSpace
 
-__all__ = ["Handing", "pandas_frame"]
+__all__ = ["Handing", "pandas_frame", "table_of"]
 
 Index = npt.NDArray[np.int64]
 
@@ -49,7 +49,7 @@ class Handing:
     def items(self, x: Any) -> Any:
         """Items in the user's units."""
         if self.table:
-            table = _table(self.schema, x)
+            table = table_of(self.schema, x)
             absent = [name for name in self.columns if name not in table.column_names]
             if absent:
                 raise ModelError(
@@ -145,7 +145,8 @@ def pandas_frame(table: pa.Table) -> Any:
     return frame
 
 
-def _table(schema: Any, x: Any) -> pa.Table:
+def table_of(schema: Any, x: Any) -> pa.Table:
+    """Items in the user's units (a frame, records, one record, a path) as a table."""
     import pyarrow as pa
 
     if isinstance(x, Sequence) and not isinstance(x, str) and x and isinstance(x[0], dict):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.data.frames import as_table
+from deepspace.decisions.predictors.handing import table_of
 from deepspace.decisions.reasons.case import Found, Settings, investigate
 from deepspace.decisions.reasons.principal import CANDIDATES
 from deepspace.decisions.reasons.reference import Accepted
@@ -191,9 +191,8 @@ def _rows(audit: Audit, rows: npt.ArrayLike | None, most: int, notes: list[str])
 def _items(audit: Audit, x: Any) -> list[Case]:
     schema = cast("TableSchema", audit.space.schema)
     encoded = np.asarray(schema.encode(x), np.float32)
-    table = as_table(x)
-    table = schema._table(x) if table is None else table
-    return _cases(audit, [None] * len(encoded), audit.ask(x), table, encoded, np.asarray(audit.space.encode(x)))
+    z = np.asarray(audit.space.encode(x))
+    return _cases(audit, [None] * len(encoded), audit.ask(x), table_of(schema, x), encoded, z)
 
 
 def _cases(audit: Audit, rows: Sequence[int | None], answers: Answers, table: Any, encoded: Any, z: Any) -> list[Case]:
