@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import torch
 
 from deepspace.errors import ModelError
 from deepspace.models import VAE, LatentModel, Layout, build, choose, from_json
-from deepspace.models.families.vae import VAEModel
+from deepspace.models.families.vae import VAEModel, _translated
 from deepspace.models.networks.activation import Activation
+from deepspace.training import TrainConfig, train
 
 TABLE = Layout(
     "table",
@@ -211,3 +213,61 @@ def test_configs_survive_json() -> None:
     assert again == config
     assert again.reason == "Because."
     assert Layout.from_json(TABLE.to_json()) == TABLE
+
+
+@pytest.mark.parametrize("name", ["grey 8x8", "colour 33x17", "signal 2x151"])
+def test_a_translated_row_is_the_row_moved_with_its_edges_kept(name: str) -> None:
+    x = torch.from_numpy(rows(LAYOUTS[name], 40))
+    moved = _translated(x, 2, torch.Generator().manual_seed(0))
+    assert (moved.shape, moved.dtype) == (x.shape, x.dtype)
+    size, seen = x.shape[2:], set()
+    for before, after in zip(x.numpy(), moved.numpy(), strict=True):
+        padded = np.pad(before, [(0, 0), *((2, 2) for _ in size)], mode="edge")
+        windows = {
+            by: padded[(slice(None), *(slice(b, b + length) for b, length in zip(by, size, strict=True)))]
+            for by in product(range(5), repeat=len(size))
+        }
+        same = [by for by, window in windows.items() if np.array_equal(window, after)]
+        assert same, "every row is moved as a whole"
+        seen.update(same)
+    assert len(seen) >= 5, "rows are moved differently"
+
+
+def test_translation_makes_latents_hang_less_on_where_things_lie() -> None:
+    x = np.zeros((1200, 1, 12, 12), np.uint8)
+    generator = np.random.default_rng(0)
+    for image in x:  # a bar, lying or standing, of any grey
+        image[0, 4:8, 5:7] = generator.integers(100, 250)
+        if generator.random() < 0.5:
+            image[0] = image[0].T
+    near = {}
+    for most in (0, 1):
+        model = build(choose(LAYOUTS["grey 8x8"], x, VAE(latent_dim=4, likelihood="gaussian", translation=most)),
+                      Layout("image", (1, 12, 12)), seed=0)  # fmt: skip
+        train(model, x, TrainConfig(epochs=12, threads=1))
+        with torch.no_grad():
+            shown, moved = (model.encode(torch.from_numpy(rows)).mean for rows in (x, np.roll(x, 1, axis=3)))
+        near[most] = float((shown - moved).norm(dim=1).mean() / (shown - shown.roll(7, 0)).norm(dim=1).mean())
+    assert near[1] < 0.5 * near[0]
+
+
+def test_translation_is_for_training_alone() -> None:
+    layout, x = LAYOUTS["grey 8x8"], rows(LAYOUTS["grey 8x8"], 32)
+    plain, moved = (
+        build(choose(layout, x, VAE(latent_dim=3, dropout=0.0, translation=by)), layout, seed=1) for by in (0, 2)
+    )
+    look, losses = torch.from_numpy(x), []
+    for model in (plain, moved):
+        model.prepare(look)
+        for training in (False, True):
+            model.train(training)
+            losses.append(float(model.loss(look, 1.0, torch.Generator().manual_seed(0))[0].detach()))
+    assert losses[0] == losses[1] == losses[2] != losses[3]
+
+
+def test_translation_is_refused_where_there_is_nothing_to_move() -> None:
+    layout, x = LAYOUTS["table"], rows(LAYOUTS["table"], 30)
+    with pytest.raises(ModelError, match="VAE translation is for images and signals, got table data; leave"):
+        build(choose(layout, x, VAE(latent_dim=2, translation=1)), layout)
+    with pytest.raises(ModelError, match="VAE translation must be from 0 to 16"):
+        VAE(translation=17)

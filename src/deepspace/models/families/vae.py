@@ -20,6 +20,7 @@ from deepspace.models.priors.base import log_normal
 __all__ = ["VAE", "VAEModel"]
 
 Bound = Literal["elbo", "iwae", "dreg"]
+MOST_TRANSLATION = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,9 @@ class VAE(Networked):
     binarise: draw black-and-white images anew at each look, a pixel white with the probability of its grey level, so
         that encoder and likelihood see the same image; for the Bernoulli likelihood. Without it the encoder sees the
         grey image and the likelihood is the expectation over such draws.
+    translation: pixels or time steps by which the encoder sees each image or signal moved, at random, while training;
+        the decoder must give it unmoved (a denoising criterion, Im 2017, arXiv:1511.06406). Latents then tell less of
+        where things lie, so that nearest neighbours are more alike in kind, and the reconstruction is worse for it.
     """
 
     beta: float = 1.0
@@ -49,6 +53,7 @@ class VAE(Networked):
     samples: int | None = None
     free_bits: float = 0.0
     binarise: bool = False
+    translation: int = 0
 
     family = "vae"
 
@@ -68,6 +73,8 @@ class VAE(Networked):
             self._refuse("free_bits", "must be a finite number of at least 0")
         if self.free_bits and self.bound != "elbo":
             self._refuse("free_bits", f"must be 0 for bound {self.bound!r}, which has no KL a dimension")
+        if not 0 <= self.translation <= MOST_TRANSLATION:
+            self._refuse("translation", f"must be from 0 to {MOST_TRANSLATION} pixels or time steps", "1 is much")
 
     @property
     def draws(self) -> int:
@@ -96,6 +103,10 @@ class VAEModel(NetworkedModel):
             raise ModelError(
                 f"VAE binarise is for the bernoulli likelihood, got {config.likelihood}; "
                 "leave binarise out or choose likelihood='bernoulli'."
+            )
+        if config.translation and layout.modality not in ("image", "signal"):
+            raise ModelError(
+                f"VAE translation is for images and signals, got {layout.modality} data; leave translation out."
             )
         self.beta = config.beta
         self.prior = priors.make(config.prior, layout, self.latent_dim, config.count)
@@ -132,7 +143,8 @@ class VAEModel(NetworkedModel):
 
     def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
         config, x = self.config, self.observe(x, generator)
-        mean, log_variance = self._posterior(x)
+        moved = config.translation > 0 and self.training
+        mean, log_variance = self._posterior(_translated(x, config.translation, generator) if moved else x)
         # While the KL warms up there is no bound to tighten, and a draw is as good as fifty.
         if config.bound != "elbo" and weight >= 1:
             return self._weighted(x, mean, log_variance, generator)
@@ -195,6 +207,20 @@ def _draw(mean: Tensor, log_variance: Tensor, k: int, generator: torch.Generator
     """k draws of each row's posterior, (k B, D): all rows once, then all rows again."""
     noise = torch.randn((k * len(mean), mean.shape[1]), generator=generator, device=mean.device)
     return mean.repeat(k, 1) + torch.exp(0.5 * log_variance).repeat(k, 1) * noise
+
+
+def _translated(x: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
+    """(B, C, *size): each item moved by up to ``most`` along each axis, either way; its edges fill what comes free."""
+    size = x.shape[2:]
+    each = torch.arange(len(x), device=x.device)
+    places = []
+    for axis, length in enumerate(size):
+        by = torch.randint(-most, most + 1, (len(x), 1), generator=generator, device=x.device)
+        index = (torch.arange(length, device=x.device) + by).clamp(0, length - 1)  # (B, length)
+        places.append(index.reshape(len(x), *(length if i == axis else 1 for i in range(len(size)))))
+    # Indices on both sides of a slice put the indexed axes first: (B, *size, C).
+    taken = x[(each.reshape(-1, *(1 for _ in size)), slice(None), *places)]
+    return taken.movedim(-1, 1)
 
 
 def _repeat(x: Tensor, k: int) -> Tensor:
