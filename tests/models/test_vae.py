@@ -257,8 +257,9 @@ def test_translation_is_for_training_alone() -> None:
         build(choose(layout, x, VAE(latent_dim=3, dropout=0.0, translation=by)), layout, seed=1) for by in (0, 2)
     )
     look, losses = torch.from_numpy(x), []
+    plain.prepare(look)
+    moved.load_state_dict(plain.state_dict())
     for model in (plain, moved):
-        model.prepare(look)
         for training in (False, True):
             model.train(training)
             losses.append(float(model.loss(look, 1.0, torch.Generator().manual_seed(0))[0].detach()))
