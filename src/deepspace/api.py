@@ -173,12 +173,15 @@ class Space(BaseSpace):
 
         return uncovered(self, k=k, seed=seed, kind=kind)
 
-    def ood(self, x: Any, *, scores: Sequence[str] | None = None, calibration: Any = None) -> OutOfDistribution:
-        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw, or by
-        ``calibration``, items of your own where rows come in clumps, as several of one patient."""
+    def ood(
+        self, x: Any, *, scores: Sequence[str] | None = None, calibration: Any = None, groups: Any = None
+    ) -> OutOfDistribution:
+        """Out-of-distribution scores of items in the user's units, with p-values by rows that training never saw, whole
+        groups of them where ``fit`` was told of groups, or by ``calibration``, items of your own and their ``groups``.
+        """
         from deepspace.metrics import ood
 
-        return ood(self, x, scores=scores, calibration=calibration)
+        return ood(self, x, scores=scores, calibration=calibration, groups=groups)
 
     def layers(self, net: Any = None, **options: Any) -> Layers:
         """The layers of encoder and decoder, or of another network on the same rows; see ``deepspace.layers``.
@@ -299,6 +302,7 @@ def fit(
     path: str | Path | None = None,
     target: str | None = None,
     include_target: bool = False,
+    groups: str | npt.ArrayLike | None = None,
     schema: Schema | Mapping[str, Any] | str | Path | None = None,
     modality: str | None = None,
     image_size: int | None = None,
@@ -318,6 +322,8 @@ def fit(
     path: the folder to keep the space in. Without it the space lives in a temporary folder until it is garbage
         collected or Python ends; ``Space.save`` keeps it.
     target, include_target, schema, modality, image_size: how to read the data, as in ``deepspace.data.load``.
+    groups: where rows come in clumps, as several of one person: a column, which is then not learned from, or one value
+        a row (N,). Whole groups are held out together, so that what is measured on them holds for new ones.
     seed: with the same input, device and threads, the same seed gives the same space.
     training: how to train; ``seed`` and the checkpoint are filled in here.
     on_progress: called with a ``Progress`` many times a second; on_epoch: with the model and the epoch, after each;
@@ -332,7 +338,7 @@ def fit(
     fitting = Fit(seed, on_progress)
     reading = {
         "target": target, "include_target": include_target, "schema": schema, "modality": modality,
-        "image_size": image_size,
+        "image_size": image_size, "groups": groups,
     }  # fmt: skip
 
     def make(work: Work) -> None:
@@ -378,6 +384,7 @@ def attach(
     prior: "normal" if places may be drawn from N(0, I); by default where the encoder gives a posterior.
     held_out: rows that the model was not trained on, by number or mask; without it measures are taken on all rows,
         and flatter the model.
+    ``groups``, as for ``fit``, says which rows belong together; ``held_out`` is then whole groups.
 
     The folder keeps rows, latents, map and figures, and none of the model: ``open`` it, and ``Space.attach`` the model
     again for what needs one. Raises DeepspaceError with one sentence where model and rows do not fit together.

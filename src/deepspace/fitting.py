@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from deepspace.errors import SpaceError
 from deepspace.space.files import Work
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from deepspace.data.dataset import Dataset
@@ -65,14 +67,15 @@ class Fit:
         beside = config.beside if config is not None else ()
         dataset = load(source, workdir=empty_folder(work.folder / "data"), beside=beside, **reading)
         config = config.known(dataset.schema, dataset.rows) if config is not None else None
+        settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)
+        dataset, held_out = self._held_out(dataset, settings)
         check_room(work.target, dataset.array.nbytes)
         if on_dataset is not None:
             on_dataset(dataset)
         chosen = choose(dataset.schema, dataset.array, config)
         self.tell("loading", 1.0, chosen.reason)
         model = build_model(chosen, dataset.schema, seed=self.seed)
-        settings = replace(training or TrainConfig(), seed=self.seed, checkpoint=checkpoint)
-        self._resume(work, dataset, model, settings)
+        self._resume(work, dataset, model, settings, held_out)
         work.keep = True  # from here on a kill or an error leaves something to go on from
         if model.condition is not None:
             told = (
@@ -85,6 +88,7 @@ class Fit:
             dataset.array,
             settings,
             codes=codes_of(model, dataset.rows),
+            held_out=held_out,
             on_progress=self.on_progress,
             on_epoch=on_epoch,
             should_stop=should_stop,
@@ -110,7 +114,21 @@ class Fit:
             ) from error
         self.tell("ready", 1.0)
 
-    def _resume(self, work: Work, dataset: Dataset, model: LatentModel, settings: TrainConfig) -> None:
+    def _held_out(self, dataset: Dataset, settings: TrainConfig) -> tuple[Dataset, npt.NDArray[np.int64] | None]:
+        """The rows that are held out, where rows belong together, with a note of them; None leaves it to training."""
+        from deepspace.training.history import split
+        from deepspace.training.plan import validation_rows
+
+        if dataset.groups is None:
+            return dataset, None
+        count = validation_rows(len(dataset), settings.validation_fraction)
+        rows = split(len(dataset), count, self.seed, dataset.groups.codes)
+        return replace(dataset, notes=(*dataset.notes, f"{dataset.groups.told(rows)} are held out.")), rows
+
+    def _resume(
+        self, work: Work, dataset: Dataset, model: LatentModel, settings: TrainConfig,
+        held_out: npt.NDArray[np.int64] | None,
+    ) -> None:  # fmt: skip
         """Keep the checkpoint of an earlier, cut short run only if it was of the same data, model and settings."""
         # What may differ without the training being another one.
         free: dict[str, Any] = {"checkpoint": None, "max_seconds": None, "threads": None, "memory": None}
@@ -120,6 +138,8 @@ class Fit:
             "model": model.config_json(),
             "training": asdict(replace(settings, device="auto", **free)),
         }
+        if held_out is not None:
+            stamp["held_out"] = hashlib.sha256(held_out.tobytes()).hexdigest()
         text = json.dumps(stamp, sort_keys=True, default=str)
         note, checkpoint = work.folder / "fit.json", work.folder / _CHECKPOINT
         if checkpoint.exists():

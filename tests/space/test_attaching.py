@@ -176,8 +176,13 @@ def test_tables_and_vectors_in_the_units_of_the_user(as_frame: bool, recwarn: py
 def test_latents_alone_answer_all_that_needs_no_decoder(tmp_path: Path) -> None:
     z = PCA(6).fit_transform(PIXELS)
     space = ds.attach(latents=z, data=(BYTES, DIGITS), held_out=range(200, 240), path=tmp_path / "z.space")
-    with pytest.raises(SpaceError, match="cannot make the twin of 'z': its held-out rows were named by hand"):
-        space.twin()
+    np.testing.assert_array_equal(space.twin().validation_index, space.validation_index)
+    pairs = np.arange(len(PIXELS)) // 2
+    grouped = ds.attach(latents=z, data=(BYTES, DIGITS), held_out=range(200, 240), groups=pairs)
+    assert grouped.groups is not None
+    assert grouped.groups.told(grouped.validation_index) == "40 rows of 20 groups"
+    with pytest.raises(SpaceError, match="held_out cuts 1 of the 120 groups in two"):
+        ds.attach(latents=z, data=(BYTES, DIGITS), held_out=range(201, 240), groups=pairs)
     np.testing.assert_allclose(space.latents.mean, z, atol=1e-4)
     assert set(space.figures) == {"log_density"}
     assert space.lacks == {"encoder", "decoder", "posterior", "prior", "likelihood"}

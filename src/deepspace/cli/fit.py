@@ -14,6 +14,7 @@ def fit(
     output: o.Output = None,
     target: o.Target = None,
     include_target: o.IncludeTarget = False,
+    groups: o.Groups = None,
     schema: o.SchemaFile = None,
     modality: o.Modality = None,
     image_size: o.ImageSize = None,
@@ -37,7 +38,7 @@ def fit(
 
     chosen = FitOptions(
         data, suffixed(output or default_output(data)), target, include_target, schema, modality, image_size, seed,
-        epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()),
+        epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()), groups,
     )  # fmt: skip
     chosen.check_output()
     try:

@@ -64,6 +64,7 @@ class FitOptions:
     overwrite: bool = False
     model: str | None = None
     settings: Sequence[str] = ()
+    groups: str | None = None
 
     @classmethod
     def of(cls, order: Order) -> FitOptions:
@@ -100,6 +101,7 @@ class FitOptions:
             "target": self.target,
             "include_target": self.include_target,
             "image_size": self.image_size,
+            "groups": self.groups,
         }
 
     def _model(self) -> Config | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,9 @@ def measure(
     if as_json:
         import json
 
-        told = {"health": sentences, "measures": found.to_json()}
+        told: dict[str, Any] = {"health": sentences, "measures": found.to_json()}
+        if found.held_out:
+            told["held_out"] = found.held_out
         if over_seeds is not None:
             told["stability"] = over_seeds.to_arrow().to_pylist()
         typer.echo(json.dumps(told, indent=1))

@@ -174,7 +174,8 @@ def build(raw: Raw, options: Options) -> Dataset:
     )
     described, columns = describe_rows(table, options, notes)
     schema = CountsSchema((width,), columns, library, names)
-    return Dataset(schema, settle(encoded), described, raw.source, tuple(notes))
+    kept = ~empty if empty.any() else None
+    return Dataset(schema, settle(encoded), described, raw.source, tuple(notes), kept)
 
 
 def stream_counts(raw: Raw, schema: CountsSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -195,7 +195,8 @@ def _build_files(raw: ImageFiles, options: Options) -> Dataset:
     if any(entry.split for entry in entries):
         side["split"] = pa.array([entry.split for entry in entries])
     rows, columns = describe_rows(pa.table(side), options, notes)
-    return Dataset(ImageSchema(array.shape[1:], columns), array, rows, raw.source, tuple(notes))
+    whole = None if kept.all() else kept
+    return Dataset(ImageSchema(array.shape[1:], columns), array, rows, raw.source, tuple(notes), whole)
 
 
 def _choose_size(found: pictures.Survey, options: Options, notes: list[str]) -> tuple[int, int]:
@@ -273,7 +274,7 @@ def _build_arrays(raw: Arrays, options: Options) -> Dataset:
         planes = settle(planes)
     rows, columns = describe_rows(rows_from_side(side, len(main), notes), options, notes)
     schema = ImageSchema(planes.shape[1:], columns, low, high, layout)
-    return Dataset(schema, planes, rows, raw.source, tuple(notes))
+    return Dataset(schema, planes, rows, raw.source, tuple(notes), good)
 
 
 def _array_size(height: int, width: int, options: Options, notes: list[str]) -> tuple[int, int]:

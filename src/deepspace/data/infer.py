@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from deepspace.data.scan import DISTINCT_LIMIT, ColumnStatistics, TableStatistics, is_moment, is_number, value_type
 from deepspace.data.schema import Kind, Role
 
-__all__ = ["Guess", "find_duplicates", "guess", "guess_target"]
+__all__ = ["Guess", "find_duplicates", "guess", "guess_target", "hint_at_groups"]
 
 # Whole numbers with at most this many different, evenly spaced values are levels rather than amounts.
 LEVELS = 20
@@ -117,6 +117,27 @@ def _identifier_number(column: ColumnStatistics) -> str:
     if unique and span <= 2 * column.present:
         return "numbers the rows: every value occurs once"
     return ""
+
+
+_WHOSE = re.compile(
+    r"(?i:^(patient|subject|participant|person|customer|client|user|donor|speaker|individual|household)s?"
+    r"([\W_]?(id|ids|nbr|no|nr|num|number|code|key))?$)"
+)
+
+
+def hint_at_groups(column: ColumnStatistics) -> str:
+    """A sentence for a column that says whose a row is, where rows share its values; else ''. It goes by the name
+    (patient_nbr, subject, customerId), or by an identifier's with few rows a value: more would be false alarms."""
+    share = column.distinct / max(column.present, 1)
+    whose = _WHOSE.match(column.name) and column.distinct >= 5
+    names = _ID_NAME.search(column.name) and column.distinct > 20 and share > 0.3 and column.present >= 100
+    plain = column.whole or pa.types.is_string(value_type(column.type))
+    if not (plain and (whose or names)) or share > 0.95:
+        return ""
+    return (
+        f"{column.present:,} rows share {column.distinct:,} values of '{column.name}': if those of one are alike, "
+        f"groups='{column.name}' holds them out together."
+    )
 
 
 def _guess_text(column: ColumnStatistics, leave_out: bool) -> Guess:

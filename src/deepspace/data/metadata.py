@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from deepspace.data.frames import finite, normalise
-from deepspace.data.infer import Guess, guess
+from deepspace.data.infer import Guess, guess, hint_at_groups
 from deepspace.data.raw import Options
 from deepspace.data.scan import ColumnStatistics, scan
 from deepspace.data.schema import Column
@@ -93,6 +93,8 @@ def describe_rows(rows: pa.Table, options: Options, notes: list[str]) -> tuple[p
     guesses = [_as_metadata(column, guess(column, leave_out=False)) for column in statistics]
     target = _target(statistics, guesses, options)
     columns = []
+    hints = [] if options.groups is not None else [hint_at_groups(c) for i, c in enumerate(statistics) if i != target]
+    notes += [hint for hint in hints if hint]
     for i, (column, verdict) in enumerate(zip(statistics, guesses, strict=True)):
         if i == target:
             verdict = replace(_as_label(column, verdict), role="target", reason="")
@@ -138,6 +140,8 @@ def _target(columns: tuple[ColumnStatistics, ...], guesses: list[Guess], options
         )
     ranked = sorted(range(len(names)), key=lambda i: _label_rank(names[i]))
     for i in ranked:
+        if names[i] == options.groups:
+            continue
         label = _label_rank(names[i]) < len(_LABELS)
         few = columns[i].values is not None and 2 <= columns[i].distinct <= MAX_CLASSES
         classes = columns[i].whole or pa.types.is_string(columns[i].type) or pa.types.is_boolean(columns[i].type)

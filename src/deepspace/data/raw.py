@@ -89,7 +89,8 @@ Raw = ImageFiles | Arrays | Frame | Batches | Cells
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller of ``load`` asked for."""
+    """What the caller of ``load`` asked for. ``groups``: the column that rows are grouped by, "" for values
+    beside the rows."""
 
     target: str | None = None
     include_target: bool = False
@@ -98,3 +99,4 @@ class Options:
     workdir: Path | None = None
     memory_budget: int | None = None
     fingerprint: bool = True
+    groups: str | None = None

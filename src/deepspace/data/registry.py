@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from deepspace.data import counts, images, signals, tables, vectors
 from deepspace.data.dataset import Dataset
+from deepspace.data.groups import find_groups
 from deepspace.data.overrides import read_overrides
 from deepspace.data.raw import Options, Raw
 from deepspace.data.readers import read
@@ -55,6 +56,7 @@ def load(
     workdir: Path | None = None,
     memory_budget: int | None = None,
     beside: Sequence[str] = (),
+    groups: Any = None,
 ) -> Dataset:
     """Read, type and encode ``source``: a path (file, folder, zip), a pandas, polars or Arrow table, an array, a SciPy
     sparse matrix, a tuple (array, labels), a mapping of arrays, or an AnnData object.
@@ -62,7 +64,8 @@ def load(
     ``schema`` as a file or mapping overrides what is inferred: ``{modality, target, image_size, include_target,
     columns: {name: {kind, role, categories}}}``. ``target='none'`` says that there is no target. A table that takes
     more than ``memory_budget`` bytes is read in two passes into files in ``workdir``. Columns
-    of a table named ``beside`` are kept, not learned. Raises DataError.
+    of a table named ``beside`` are kept, not learned. ``groups``: which rows belong together, a column (of a table: it
+    is not learned) or one value for each row of the source. Raises DataError.
     """
     overrides = read_overrides(schema)
     modality = modality or overrides.modality
@@ -75,9 +78,14 @@ def load(
         columns=columns,
         workdir=Path(workdir) if workdir is not None else None,
         memory_budget=memory_budget,
+        groups=None if groups is None else groups if isinstance(groups, str) else "",
     )
     raw = read(source, options)
-    return _choose(raw, modality).build(raw, options)
+    dataset = _choose(raw, modality).build(raw, options)
+    if groups is None:
+        return dataset
+    found, notes = find_groups(groups, dataset)
+    return replace(dataset, groups=found, notes=(*dataset.notes, *notes))
 
 
 def _choose(raw: Raw, name: str | None) -> Modality:

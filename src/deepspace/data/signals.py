@@ -159,7 +159,7 @@ def build(raw: Raw, options: Options) -> Dataset:
     encoded = settle(_standardise(planes, mean, deviation, unit, allocate(planes.shape, np.float32, options)))
     rows, columns = describe_rows(rows_from_side(side, len(planes), notes), options, notes)
     schema = SignalSchema(planes.shape[1:], columns, mean, deviation, names, unit, layout)
-    return Dataset(schema, encoded, rows, raw.source, tuple(notes))
+    return Dataset(schema, encoded, rows, raw.source, tuple(notes), good)
 
 
 def stream_signals(raw: Raw, schema: SignalSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -14,7 +14,8 @@ import pyarrow as pa
 from deepspace.data.codecs import CategoryCodec, Codec, NumberCodec, codec_from_json
 from deepspace.data.dataset import Dataset, Source
 from deepspace.data.frames import as_table, finite, normalise, to_flavour
-from deepspace.data.infer import Guess, find_duplicates, guess, guess_target
+from deepspace.data.groups import no_such_column
+from deepspace.data.infer import Guess, find_duplicates, guess, guess_target, hint_at_groups
 from deepspace.data.raw import Batches, Frame, Options, Raw
 from deepspace.data.scaling import choose_scale
 from deepspace.data.scan import ColumnStatistics, TableStatistics, is_moment, is_number, scan, value_type
@@ -164,7 +165,7 @@ def infer_schema(
     columns = statistics.columns
     guesses = [guess(column) for column in columns]
     notes: list[str] = []
-    guesses = _override(columns, guesses, options.columns)
+    guesses = _grouping(columns, _override(columns, guesses, options.columns), options.groups)
     target = _choose_target(columns, guesses, options, notes)
     for i, twin in find_duplicates(statistics, guesses, target).items():
         if columns[i].name not in options.columns:
@@ -178,6 +179,9 @@ def infer_schema(
         _codec(column, verdict) for column, verdict in zip(columns, guesses, strict=True) if verdict.role == "feature"
     )
     notes += _left_out(described)
+    if options.groups is None:
+        notes += [hint_at_groups(c) for c, d in zip(columns, described, strict=True) if d.role != "target"]
+        notes = [note for note in notes if note]
     if not codecs:
         reasons = "; ".join(f"'{c.name}': {c.reason or c.role}" for c in described[:5])
         raise DataError(f"'{source.name}' has no column to learn from ({reasons}).")
@@ -229,6 +233,19 @@ def _override(
             raise DataError(_unknown("column", name, names))
         i = names.index(name)
         out[i] = _overridden(columns[i], out[i], changes)
+    return out
+
+
+def _grouping(columns: tuple[ColumnStatistics, ...], guesses: list[Guess], name: str | None) -> list[Guess]:
+    """The column that rows are grouped by is not learned: of new groups it has values never seen."""
+    names = [column.name for column in columns]
+    if not name:
+        return guesses
+    if name not in names:
+        raise DataError(no_such_column(name, names))
+    out, i = list(guesses), names.index(name)
+    kept: Role = "metadata" if out[i].role == "feature" else out[i].role
+    out[i] = replace(out[i], role=kept, reason=out[i].reason if kept == "constant" else "rows are held out by it")
     return out
 
 

@@ -127,7 +127,7 @@ def build(raw: Raw, options: Options) -> Dataset:
     field = _list_column(raw.table) or "" if isinstance(raw, Frame) else ""
     schema = VectorSchema((array.shape[1],), columns, mean, deviation, names, field)
     encoded = settle(_standardise(array, mean, deviation, allocate(array.shape, np.float32, options)))
-    return Dataset(schema, encoded, rows, raw.source, tuple(notes))
+    return Dataset(schema, encoded, rows, raw.source, tuple(notes), good)
 
 
 def stream_vectors(raw: Raw, schema: VectorSchema, rows: int) -> Iterator[npt.NDArray[np.float32]]:

@@ -78,7 +78,7 @@ class Familiarity(Tabular):
         _, low, high = self.alarms
         head = (
             f"{len(self.flagged):,} of {len(self):,} items are unlike anything seen, where {100 * self.rate:.3g} % of "
-            f"usual ones would be called so ({100 * low:.2g} to {100 * high:.2g} % with these {self.found.n:,} rows)"
+            f"usual ones would be called so ({100 * low:.2g} to {100 * high:.2g} % with {self.found.rows})"
         )
         rows = [
             (f"row {i.row}" if i.row is not None else f"item {i.item}", figure(i.p, 2), i.decision, i.reason)

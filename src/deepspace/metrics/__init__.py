@@ -115,7 +115,8 @@ def measure(
             taken.extend(registry.metrics[name](space, held))
         except (ModelError, SpaceError) as error:  # the model's: it was attached without what the metric needs
             skipped[name] = str(error)
-    return Measures(tuple(taken), skipped)
+    told = "" if space.groups is None or held.seen else space.groups.told(space.validation_index)
+    return Measures(tuple(taken), skipped, told)
 
 
 def record(space: BaseSpace) -> dict[str, Any]:

@@ -50,10 +50,12 @@ class Measure:
 
 @dataclass(frozen=True)
 class Measures(Tabular):
-    """Every measure of a space, in the order of the registry. ``skipped``: metrics that could not be taken, and why."""
+    """Every measure of a space, in the order of the registry. ``skipped``: metrics that could not be taken, and why.
+    ``held_out``: where rows were held out in groups, which they are."""
 
     items: tuple[Measure, ...]
     skipped: dict[str, str] = field(default_factory=dict)
+    held_out: str = ""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -104,7 +106,8 @@ class Measures(Tabular):
             for m in self.items
         ]
         table = text_table(("measure", "value", "95 %", "learning nothing", "unit", "n"), rows)
-        return "\n".join([table, *(f"not measured: {name} ({why})" for name, why in self.skipped.items())])
+        head = [f"held out: {self.held_out}; intervals take rows for independent"] if self.held_out else []
+        return "\n".join([*head, table, *(f"not measured: {name} ({why})" for name, why in self.skipped.items())])
 
 
 Metric = Callable[["BaseSpace", "HeldOut"], Sequence[Measure]]

@@ -10,8 +10,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.errors import SpaceError
+from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics.heldout import held_out, spread
+from deepspace.metrics.ood_groups import Clumps, Worth, spread_groups
 from deepspace.metrics.ood_scores import SCORES, Score, Scored, most_reference
 from deepspace.results import Tabular, figure, text_table
 
@@ -44,6 +45,12 @@ class OutOfDistribution(Tabular):
     item is brought to one scale together with the held-out rows, so that the promise holds for any ``n``.
     ``skipped``: scores that could not be taken, and why. ``seen``: the space has no record of held-out rows; p-values
     are then by rows that the model may have seen, and call too much unusual. ``given``: the caller gave the rows.
+
+    ``worth``: where rows were held out in groups, what they are worth as independent rows. p-values are then of a row
+    of a new group, each group of the held-out ones counting alike: (1 + n_e s) / (1 + n_e), s the mean of the groups'
+    shares of rows that score at least as high, n_e the effective number of rows. Near the promised rate rather than
+    guaranteed; ``guaranteed_p`` (M,) holds whatever the rows of a group share, and is never below 1 / (groups + 1). See
+    ``deepspace.metrics.ood_groups``.
     """
 
     scores: Mapping[str, Floats]
@@ -54,6 +61,22 @@ class OutOfDistribution(Tabular):
     seen: bool
     skipped: Mapping[str, str] = field(default_factory=dict)
     given: bool = False
+    worth: Worth | None = None
+    guaranteed_p: Floats | None = None
+
+    @property
+    def effective(self) -> float:
+        """How many independent rows those that calibrate are worth: ``n``, unless they come in groups."""
+        return float(self.n) if self.worth is None else self.worth.rows
+
+    @property
+    def rows(self) -> str:
+        """How many calibrate, in words: "692 held-out rows of 5 groups, worth 120 independent ones"."""
+        kind = "rows of the space, some of which the model may have seen" if self.seen else "held-out rows"
+        kind = "rows given to calibrate" if self.given else kind
+        if self.worth is None:
+            return f"{self.n:,} {kind}"
+        return f"{self.n:,} {kind}, of {self.worth.groups:,} groups and worth {self.effective:,.0f} independent ones"
 
     def __len__(self) -> int:
         return len(self.combined)
@@ -65,19 +88,26 @@ class OutOfDistribution(Tabular):
         """
         if not 0 < rate < 1:
             raise SpaceError(f"a false-alarm rate lies between 0 and 1, got {rate}.")
-        if rate * (self.n + 1) < 1:
+        if rate * (self.effective + 1) < 1 - 1e-9:
+            grouped = "" if self.worth is None else f" of {self.worth.groups} groups, worth {self.effective:.0f},"
             raise SpaceError(
-                f"{self.n} held-out rows are too few for a false-alarm rate of {rate}: "
-                f"the smallest is {figure(1 / (self.n + 1))}."
+                f"{self.n} held-out rows{grouped} are too few for a false-alarm rate of {rate}: "
+                f"the smallest is {figure(1 / (self.effective + 1))}."
             )
         return np.asarray(self.combined_p <= rate)
 
     def false_alarms(self, rate: float = 0.05) -> tuple[float, float, float]:
         """The share of items like the rows that ``flagged`` calls out: its mean over calibrations, and the 95 % range
         in which the share of this one calibration lies. Beta(k, n + 1 - k), k = floor(rate (n + 1)): Vovk 2012,
-        arXiv:1209.2673; a little less where scores tie."""
+        arXiv:1209.2673; a little less where scores tie. With groups, of rows of new groups taken together (those of one
+        group may differ more), and by the least that the rows may be worth: with few groups it is wide."""
         from scipy.stats import beta
 
+        if self.worth is not None:
+            if rate * (self.effective + 1) < 1 - 1e-9:
+                return 0.0, 0.0, 0.0
+            low, high = beta.ppf([0.025, 0.975], rate * (self.worth.least + 1), (1 - rate) * (self.worth.least + 1))
+            return rate, float(low), float(high)
         k = int(np.floor(rate * (self.n + 1) + 1e-9))
         if k < 1:
             return 0.0, 0.0, 0.0
@@ -93,51 +123,51 @@ class OutOfDistribution(Tabular):
         return pa.table(columns | {"combined": self.combined, "combined_p": self.combined_p})
 
     def __str__(self) -> str:
-        rate = max(0.05, 1 / (self.n + 1))
+        rate = max(0.05, 1 / (self.effective + 1))
         every = {**self.p, "combined": self.combined_p}
         rows = [(name, figure(float((p <= rate).mean())), figure(float(np.median(p)))) for name, p in every.items()]
-        kind = "rows of the space, some of which the model may have seen" if self.seen else "held-out rows"
-        kind = "rows given to calibrate" if self.given else kind
         _, low, high = self.false_alarms(rate)
         title = (
-            f"{len(self):,} items against {self.n:,} {kind}; false alarms held to {100 * rate:.3g} % "
+            f"{len(self):,} items against {self.rows}; false alarms held to {100 * rate:.3g} % "
             f"(with these rows {100 * low:.2g} to {100 * high:.2g} %)"
         )
         lines = [title, text_table(("score", "share out of distribution", "median p"), rows)]
         return "\n".join([*lines, *(f"not scored: {name} ({why})" for name, why in self.skipped.items())])
 
 
-def ood(space: BaseSpace, x: Any, *, scores: Sequence[str] | None = None, calibration: Any = None) -> OutOfDistribution:
+def ood(
+    space: BaseSpace, x: Any, *, scores: Sequence[str] | None = None, calibration: Any = None, groups: Any = None
+) -> OutOfDistribution:
     """Scores of items in the user's units: how unlike the training rows each is, and how often held-out rows are so.
 
     scores: names from ``deepspace.metrics.ood_scores.SCORES``; by default all that the model can give. Each is brought
     to the spread of the held-out rows, t = (s - median) / (90th percentile - median), and combined as the root of the
     sum of max(t, 0)^2, without the plain ELBO. What is learned from the space's rows is kept for the next call;
     that takes seconds, the likelihood regret most of them. calibration: items in the user's units that say what is
-    usual, in place of the rows that the space held out. Needed where rows come in clumps (several of one patient or
-    device): rows held out one by one share their clump with training rows, and what is new is a new clump.
-    Raises SpaceError for an unknown name, and where no score is left.
+    usual, in place of the rows that the space held out. Where rows come in clumps (several of one patient or device),
+    a space that was fitted without ``groups`` needs it: rows held out one by one share their clump with training rows,
+    and what is new is a new clump. groups: (n,), which of the items that calibrate belong together.
+    Raises SpaceError for an unknown name, for groups that do not fit, and where no score is left.
     """
     _known(scores)
-    return _scored(space, _encoded(space, x), scores, None if calibration is None else _encoded(space, calibration))
+    given = None if calibration is None else _encoded(space, calibration)
+    if groups is not None and (given is None or np.shape(groups) != (len(given),)):
+        wanted = "calibration= as well" if given is None else f"one value for each of the {len(given):,} that calibrate"
+        raise SpaceError(f"groups= says which items that calibrate belong together; give {wanted}.")
+    return _scored(space, _encoded(space, x), scores, given, clumps=None if groups is None else Clumps(groups))
 
 
 def ood_rows(space: BaseSpace, index: npt.ArrayLike, *, scores: Sequence[str] | None = None) -> OutOfDistribution:
     """As ``ood``, of rows of the space by number. A row that is itself among those that calibrate is compared with the
-    others; one that training saw is nearer to the training rows than it would otherwise be."""
+    others, and where rows were held out in groups with the other groups; one that training saw is nearer to the
+    training rows than it would otherwise be."""
     rows = np.asarray(index, np.int64).ravel()
     if not len(rows) or rows.min() < 0 or rows.max() >= len(space):
         raise SpaceError(f"'{space.name}' has rows 0 to {len(space) - 1}; name at least one of them.")
     _known(scores)
     encoded = Scored(space, np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows]))
-    found = _scored(space, encoded, scores, None)
-    own = np.isin(rows, _Detector.of(space).index)
-
-    def others(p: Floats) -> Floats:
-        return np.where(own, (p * (1 + found.n) - 1) / found.n, p)
-
-    p = {name: others(values) for name, values in found.p.items()}
-    return replace(found, p=p, combined_p=others(found.combined_p))
+    codes = rows if space.groups is None else space.groups.codes[rows]
+    return _scored(space, encoded, scores, None, own=_Detector.of(space).clumps.places(codes))
 
 
 def _known(scores: Sequence[str] | None) -> None:
@@ -147,7 +177,11 @@ def _known(scores: Sequence[str] | None) -> None:
         raise SpaceError(f"there is no score {unknown[0]!r}; there are {', '.join(names)}.")
 
 
-def _scored(space: BaseSpace, rows: Scored, scores: Sequence[str] | None, given: Scored | None) -> OutOfDistribution:
+def _scored(
+    space: BaseSpace, rows: Scored, scores: Sequence[str] | None, given: Scored | None, *,
+    clumps: Clumps | None = None, own: npt.NDArray[np.int64] | None = None,
+) -> OutOfDistribution:  # fmt: skip
+    """``clumps``: the groups of the items given to calibrate; ``own``: the group of each row, as in ``Clumps.p``."""
     chosen = [score for score in SCORES if scores is None or score.name in scores]
     skipped = {
         score.name: f"the model was attached without {' or '.join(sorted(score.needs & space.lacks))}"
@@ -155,22 +189,34 @@ def _scored(space: BaseSpace, rows: Scored, scores: Sequence[str] | None, given:
         if score.needs & space.lacks
     }
     detector = _Detector.of(space)
-    taken = [detector.calibrated(score, given) for score in chosen if score.name not in skipped]
+    taken = []
+    for score in chosen:
+        if score.name in skipped:
+            continue
+        try:
+            taken.append(detector.calibrated(score, given))
+        except ModelError as error:  # principal components have no likelihood
+            skipped[score.name] = str(error).rstrip(".")
     if not taken:
         raise SpaceError(f"'{space.name}' can take none of these scores: {'; '.join(skipped.values())}.")
     values = {one.score.name: one.score.of(rows) for one in taken}
     joined = [one for one in taken if one.score.name not in ALONE] or taken
-    own = np.stack([one.own for one in joined])
+    usual = np.stack([one.own for one in joined])
     found = np.stack([values[one.score.name] for one in joined])
+    scale = np.percentile(usual, [50, 90], axis=1)[:, :, None]
+    groups = clumps or (detector.clumps if given is None else Clumps(np.arange(usual.shape[1])))
+    worth = groups.worth_together(usual, _together(usual, *scale))
     return OutOfDistribution(
         scores=values,
-        p={one.score.name: _p(np.sort(one.own), values[one.score.name]) for one in taken},
-        combined=_together(found, *np.percentile(own, [50, 90], axis=1)[:, :, None]),
-        combined_p=combined_p(own, found),
-        n=own.shape[1],
+        p={one.score.name: _p(groups, one.own, values[one.score.name], own) for one in taken},
+        combined=_together(found, *scale),
+        combined_p=combined_p(usual, found, groups, worth=worth.rows, own=own),
+        n=usual.shape[1],
         seen=detector.seen and given is None,
         skipped=skipped,
         given=given is not None,
+        worth=None if groups.alone else worth,
+        guaranteed_p=None if groups.alone else combined_p(usual, found, groups, worth=len(groups), own=own),
     )
 
 
@@ -195,6 +241,9 @@ class _Detector:
 
     def __init__(self, space: BaseSpace) -> None:
         held = held_out(space, most=CALIBRATION)
+        if space.groups is not None and not held.seen:
+            every = space.validation_index
+            held = replace(held, rows=spread_groups(every, space.groups.codes[every], CALIBRATION))
         training = spread(held.training, most_reference(space))
         self.seen = held.seen
         self.model = space.model
@@ -203,6 +252,7 @@ class _Detector:
         self.own = self.seen and len(apart) < len(training) // 2
         training = training if self.own else apart
         self.index = held.rows
+        self.clumps = Clumps(held.rows if space.groups is None else space.groups.codes[held.rows])
         self.training, self.rows = (
             Scored(space, np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows]))
             for rows in (training, held.rows)
@@ -228,38 +278,53 @@ class _Detector:
 _detectors: WeakKeyDictionary[Any, _Detector] = WeakKeyDictionary()
 
 
-def combined_p(own: Floats, values: Floats) -> Floats:
+def combined_p(
+    usual: Floats, values: Floats, groups: Clumps | None = None, *, worth: float | None = None,
+    own: npt.NDArray[np.int64] | None = None,
+) -> Floats:  # fmt: skip
     """Scores of n calibration rows (S, n) and of M items (S, M) -> the conformal p (M,) of the combined score.
+
+    groups: of the calibration rows, each its own by default; worth and own: as in ``Clumps.p``, worth by default what
+    the rows' combined scores say.
 
     The middle and the spread that bring the scores to one scale are those of the n + 1 values of rows and item
     together: an item like the rows is then one of n + 1 that nothing sets apart. Taken from the n rows alone they fit
-    these better than the item, and at 50 rows too many items are called out.
+    these better than the item, and at 50 rows too many items are called out. Rows in groups fit themselves better
+    still: the item then stands there n / n_e times, as a group of its own would.
     """
-    ascending, n = np.sort(own, 1), own.shape[1]
+    groups = groups or Clumps(np.arange(usual.shape[1]))
+    if worth is None:
+        scale = np.percentile(usual, [50, 90], axis=1)[:, :, None]
+        worth = groups.worth_together(usual, _together(usual, *scale)).rows
+    ascending, n = np.sort(usual, 1), usual.shape[1]
     ranks = np.stack([np.searchsorted(line, value) for line, value in zip(ascending, values, strict=True)])
-    middle, high = (_percentile_with(ascending, values, ranks, q) for q in (0.5, 0.9))
+    copies = max(1, round(n / worth))
+    middle, high = (_percentile_with(ascending, values, ranks, q, copies) for q in (0.5, 0.9))
     found = np.empty(values.shape[1])
-    size = max(1, _NUMBERS // (n * len(own)))
+    size = max(1, _NUMBERS // (n * len(usual)))
     for start in range(0, len(found), size):
         some = slice(start, start + size)
-        usual = _together(own[:, None, :], middle[:, some, None], high[:, some, None])
+        rows = _together(usual[:, None, :], middle[:, some, None], high[:, some, None])
         item = _together(values[:, some], middle[:, some], high[:, some])
-        found[some] = (1.0 + (usual >= item[:, None]).sum(1)) / (1.0 + n)
+        found[some] = groups.p((rows >= item[:, None]).T, worth, None if own is None else own[some])
     return found
 
 
-def _percentile_with(ascending: Floats, values: Floats, ranks: npt.NDArray[np.int64], share: float) -> Floats:
-    """(S, M): the percentile of each line (n,) with one more value in it, that of each item in turn."""
+def _percentile_with(
+    ascending: Floats, values: Floats, ranks: npt.NDArray[np.int64], share: float, copies: int = 1
+) -> Floats:
+    """(S, M): the percentile of each line (n,) with one more value in it, that of each item in turn, or some copies."""
     n = ascending.shape[1]
-    below = int(np.floor(share * n))
+    last = n + copies - 1
+    below = int(np.floor(share * last))
 
     def at(place: int) -> Floats:
         kept = ascending[:, [min(place, n - 1)]]
-        shifted = ascending[:, [max(place - 1, 0)]]
-        return np.where(place < ranks, kept, np.where(place == ranks, values, shifted))
+        shifted = ascending[:, [max(place - copies, 0)]]
+        return np.where(place < ranks, kept, np.where(place < ranks + copies, values, shifted))
 
-    low, above = at(below), at(min(below + 1, n))
-    return np.asarray(low + (share * n - below) * (above - low))
+    low, above = at(below), at(min(below + 1, last))
+    return np.asarray(low + (share * last - below) * (above - low))
 
 
 def _together(values: Floats, middle: Floats, high: Floats) -> Floats:
@@ -268,7 +333,12 @@ def _together(values: Floats, middle: Floats, high: Floats) -> Floats:
     return np.asarray(np.sqrt(np.sum(np.square(excess), 0)))
 
 
-def _p(usual: Floats, values: Floats) -> Floats:
-    """usual: (n,) ascending -> (M,): (1 + how many are at least as high) / (1 + n)."""
-    above = len(usual) - np.searchsorted(usual, values, "left")
-    return np.asarray((1.0 + above) / (1.0 + len(usual)))
+def _p(groups: Clumps, usual: Floats, values: Floats, own: npt.NDArray[np.int64] | None) -> Floats:
+    """One score of the rows (n,) and of the items (M,) -> the conformal p (M,)."""
+    worth, found = groups.worth(usual).rows, np.empty(len(values))
+    size = max(1, _NUMBERS // len(usual))
+    for start in range(0, len(values), size):
+        some = slice(start, start + size)
+        far = usual[:, None] >= values[None, some]
+        found[some] = groups.p(far, worth, None if own is None else own[some])
+    return found

@@ -43,6 +43,7 @@ def health_info(space: BaseSpace) -> HealthInfo:
         median=worst.median if worst else None,
         error_unit=str(space.manifest.get("figures", {}).get("reconstruction_error", "")),
         n=len(space),
+        held_out="" if space.groups is None else space.groups.told(space.validation_index),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,13 +93,13 @@ def build_attached(
     given = None if foreign.latents is None else _given(foreign.latents, dataset)
     model, notes = _model(dataset, foreign, given)
     latents = None if given is None else (given, np.broadcast_to(np.float32(model.config.scale), given.shape))
-    record: Any = _Record(_held_out(held_out, len(dataset)), seed)
+    record: Any = _Record(_held_out(held_out, dataset), seed)
     notes.append(
         f"{len(record.validation_index):,} rows were named as held out from the training of the attached model."
         if held_out is not None
         else "Nobody said which rows the attached model was trained on: measures are taken on any and flatter it."
     )
-    told = Dataset(dataset.schema, dataset.array, dataset.rows, dataset.source, (*dataset.notes, *notes))
+    told = replace(dataset, notes=(*dataset.notes, *notes))
     build(
         told, model, record, work.target, seed=seed, on_progress=on_progress, measure=measure, work=work,
         latents=latents,
@@ -135,7 +135,8 @@ def _given(latents: Any, dataset: Dataset) -> Floats:
     return values
 
 
-def _held_out(rows: Sequence[int] | None, n: int) -> npt.NDArray[np.int64]:
+def _held_out(rows: Sequence[int] | None, dataset: Dataset) -> npt.NDArray[np.int64]:
+    n = len(dataset)
     if rows is None:
         return np.empty(0, np.int64)
     given = np.asarray(rows)
@@ -144,6 +145,14 @@ def _held_out(rows: Sequence[int] | None, n: int) -> npt.NDArray[np.int64]:
     index = np.unique(given.astype(np.int64))
     if given.ndim != 1 or not len(index) or index[0] < 0 or index[-1] >= n:
         raise SpaceError(f"held_out must name rows from 0 to {n - 1}, by number or by a mask over all {n:,}.")
+    if dataset.groups is not None:
+        out = np.bincount(dataset.groups.codes[index], minlength=len(dataset.groups))
+        cut = int(((out > 0) & (out < np.bincount(dataset.groups.codes))).sum())
+        if cut:
+            raise SpaceError(
+                f"held_out cuts {cut:,} of the {len(dataset.groups):,} groups in two, so that they are not new to the "
+                "model; name whole groups, or leave groups out."
+            )
     return index
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.data.groups import Groups
 from deepspace.data.schema import Schema
 from deepspace.errors import DataError, SpaceError
 from deepspace.space.density import Density
@@ -112,6 +113,16 @@ class BaseSpace:
         if "validation.npy" not in self.manifest["files"]:
             return np.empty(0, np.int64)
         return np.asarray(np.load(self.folder / "validation.npy", allow_pickle=False), np.int64)
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """Which rows belong together (windows of one person, stays of one patient) and were held out together; None
+        where rows were held out one by one."""
+        if "groups.npy" not in self.manifest["files"]:
+            return None
+        told = self.manifest.get("groups") or {}
+        codes = self._map("groups.npy", (len(self),), np.int32)
+        return Groups(np.asarray(codes), str(told.get("column", "")), int(told.get("missing", 0)))
 
     @property
     def cluster_column(self) -> str | None:

@@ -107,6 +107,7 @@ class _Builder:
         self.work.begin()
         with saving(self.work.target):
             validation = self._write_validation()
+            self._write_groups()
             self._write_samples()
             figures, unit = self._write_latents(validation)
             latents = np.load(self.stage / "latents_mean.npy", mmap_mode="r", allow_pickle=False)
@@ -158,6 +159,11 @@ class _Builder:
         if len(index):
             self._write_array("validation.npy", index)
         return index
+
+    def _write_groups(self) -> None:
+        groups = self.dataset.groups
+        if groups is not None:
+            self._write_array("groups.npy", groups.codes)
 
     def _write_latents(
         self, validation: npt.NDArray[np.int64]
@@ -269,6 +275,7 @@ class _Builder:
             "latent_dim": self.model.latent_dim,
             "columns": columns,
             "clusters": self.clusters,
+            "groups": self._groups(),
             "schema": self.dataset.schema.to_json(),
             "model": self.model.config_json(),
             "map": fitted.config_json(),
@@ -287,6 +294,14 @@ class _Builder:
             "history": history,
             "run": {"created": datetime.now(UTC).isoformat(timespec="seconds"), "history": timings},
         }
+
+    def _groups(self) -> dict[str, Any] | None:
+        """Which rows were held out together: by which column, how many groups there are, and how many are held out."""
+        groups = self.dataset.groups
+        if groups is None:
+            return None
+        held = np.asarray(getattr(self.history, "validation_index", ()), np.int64).reshape(-1)
+        return {"column": groups.name, "missing": groups.missing, "groups": len(groups), "held_out": groups.among(held)}
 
     def _write_measures(self, content: Mapping[str, Any], measure: Measure | None) -> None:
         """Measures need a space to measure, and the space needs its measures: the stage is read as it stands.

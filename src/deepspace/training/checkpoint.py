@@ -25,12 +25,17 @@ __all__ = ["Checkpoint", "fingerprint", "restore_optimizer", "store_optimizer"]
 _VERSION = 1
 
 
-def fingerprint(description: dict[str, Any], array: npt.NDArray[Any]) -> str:
-    """SHA-256 of what must be the same for a checkpoint to go on: the settings, and up to 256 rows from all over."""
+def fingerprint(
+    description: dict[str, Any], array: npt.NDArray[Any], held_out: npt.NDArray[np.int64] | None = None
+) -> str:
+    """SHA-256 of what must be the same for a checkpoint to go on: the settings, up to 256 rows from all over, and which
+    rows are held out where they are named."""
     digest = hashlib.sha256(json.dumps([_VERSION, description], sort_keys=True).encode())
     digest.update(repr((array.shape, array.dtype.str)).encode())
     some = np.linspace(0, len(array) - 1, min(256, len(array))).astype(np.int64)
     digest.update(gather(array, some).tobytes())
+    if held_out is not None:
+        digest.update(np.ascontiguousarray(held_out, "<i8").tobytes())
     return digest.hexdigest()
 
 

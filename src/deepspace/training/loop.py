@@ -65,6 +65,7 @@ def train(
     on_epoch: Callable[[LatentModel, int], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     codes: npt.NDArray[np.int64] | None = None,
+    held_out: npt.NDArray[np.int64] | None = None,
 ) -> History:
     """Train ``model`` in place on encoded rows (N, *shape), and leave it with its best weights, in eval mode.
 
@@ -74,20 +75,22 @@ def train(
     Ctrl-C, a KeyboardInterrupt out of a callback and SIGTERM write the checkpoint first. Raises TrainingError, with
     advice, where training cannot go on.
     A model in closed form is solved instead, on the same rows. ``codes`` (N,): the condition of each row, for a model
-    that has one (``LatentModel.given``).
+    that has one (``LatentModel.given``). ``held_out``: the rows (m,), ascending, kept from training; by default
+    ``config`` says how many are drawn.
     """
-    _check(model, array)
+    _check(model, array, held_out)
     if isinstance(model, ClosedForm):
-        return solve(model, array, config, on_progress=on_progress, on_epoch=on_epoch)
-    run = _Run(model, array, config, on_progress, on_epoch, should_stop, codes)
+        return solve(model, array, config, held_out=held_out, on_progress=on_progress, on_epoch=on_epoch)
+    run = _Run(model, array, config, on_progress, on_epoch, should_stop, codes, held_out)
     with run.surroundings():
         run.start()
         return run.finish(run.epochs())
 
 
-def _check(model: LatentModel, array: npt.NDArray[Any]) -> None:
-    if len(array) < 2:
-        raise TrainingError(f"Cannot train on {len(array)} row{'' if len(array) == 1 else 's'}; at least 2 are needed.")
+def _check(model: LatentModel, array: npt.NDArray[Any], held_out: npt.NDArray[np.int64] | None) -> None:
+    rows = len(array) - (0 if held_out is None else len(held_out))
+    if rows < 2:
+        raise TrainingError(f"Cannot train on {rows} row{'' if rows == 1 else 's'}; at least 2 are needed.")
     if array.dtype not in (np.uint8, np.float32):
         raise TrainingError(f"Cannot train on numbers of type {array.dtype}; encoded rows are uint8 or float32.")
     if not isinstance(array, np.memmap) and array.dtype == np.float32:
@@ -117,15 +120,17 @@ class _Run:
         on_epoch: Callable[[LatentModel, int], None] | None,
         should_stop: Callable[[], bool] | None,
         codes: npt.NDArray[np.int64] | None,
+        held_out: npt.NDArray[np.int64] | None,
     ) -> None:
         self.model, self.array, self.config = model, array, config
         self.on_progress, self.on_epoch, self.should_stop = on_progress, on_epoch, should_stop
         self.device = machine.pick_device(config.device)
         self.codes = None if codes is None else torch.from_numpy(codes).to(self.device)
+        self.named = held_out
         self.multiplies = multiplies(model, array[:1])
         self.plan = planning.make(
             config, len(array), self.multiplies, accelerated=self.device.type != "cpu",
-            pace=model.recipe.pace, length=model.recipe.length,
+            pace=model.recipe.pace, length=model.recipe.length, held_out=None if held_out is None else len(held_out),
         )  # fmt: skip
         self.state = _State()
         self.signal = 0
@@ -162,7 +167,7 @@ class _Run:
     def start(self) -> None:
         """Data, optimizer and state: fresh, or from the checkpoint."""
         config, plan = self.config, self.plan
-        held_out = split(plan.rows, plan.validation_rows, config.seed)
+        held_out = split(plan.rows, plan.validation_rows, config.seed) if self.named is None else self.named
         memory = config.memory if config.memory is not None else machine.available_memory() // 4
         self.feed = feed.make(self.array, held_out, plan.batch_size, config.seed, self.device, memory)
         # Everything is drawn per epoch from the seed; what is looked at stays the same for the whole training.
@@ -217,7 +222,8 @@ class _Run:
         own = asdict(self.config)
         for name in ("checkpoint", "max_seconds", "threads", "memory", "device"):
             own.pop(name)
-        return fingerprint({"train": own, "plan": self.plan.to_json(), "model": self.model.config_json()}, self.array)
+        described = {"train": own, "plan": self.plan.to_json(), "model": self.model.config_json()}
+        return fingerprint(described, self.array, self.named)
 
     def _try_threads(self, look: Tensor) -> int:
         if self.device.type != "cpu":
@@ -476,23 +482,10 @@ class _Run:
                 "try a smaller learning_rate or look for extreme values."
             )
         return History(
-            epochs=state.epochs,
-            best_epoch=state.best_epoch,
-            stopped=stopped,
-            threads=self.threads,
-            precision=self.precision,
-            device=str(self.device),
-            seconds=self._seconds(),
-            seed=self.config.seed,
-            rows=plan.rows,
-            validation_rows=plan.validation_rows,
-            batch_size=plan.batch_size,
-            learning_rate=plan.learning_rate,
-            elbo=final.elbo,
-            reconstruction=final.reconstruction,
-            kl=final.kl,
-            kl_per_dimension=final.kl_per_dimension,
-            active_units=final.active_units,
-            skipped=state.skipped,
-            resumed=state.resumed,
-        )
+            epochs=state.epochs, best_epoch=state.best_epoch, stopped=stopped, threads=self.threads,
+            precision=self.precision, device=str(self.device), seconds=self._seconds(), seed=self.config.seed,
+            rows=plan.rows, validation_rows=plan.validation_rows, batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate, elbo=final.elbo, reconstruction=final.reconstruction, kl=final.kl,
+            kl_per_dimension=final.kl_per_dimension, active_units=final.active_units, skipped=state.skipped,
+            resumed=state.resumed, named=self.named is not None, held_out=self.named,
+        )  # fmt: skip

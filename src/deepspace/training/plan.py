@@ -93,11 +93,12 @@ def epochs(rows: int, batch: int, budget: float = math.inf) -> int:
 
 def make(
     config: TrainConfig, rows: int, multiplies: int = 0, *,
-    accelerated: bool = False, pace: float = 1.0, length: float = 1.0,
+    accelerated: bool = False, pace: float = 1.0, length: float = 1.0, held_out: int | None = None,
 ) -> Plan:  # fmt: skip
-    """The plan for that many rows. ``multiplies``: products in a forward pass of one row, which bound the epochs;
-    ``pace`` and ``length``: what a model wants the usual learning rate and epochs multiplied with."""
-    held_out = validation_rows(rows, config.validation_fraction)
+    """The plan for that many rows. ``held_out``: how many of them, by default as the config says;
+    ``multiplies``: products in a forward pass of one row, which bound the epochs; ``pace`` and ``length``: what a model
+    wants the usual learning rate and epochs multiplied with."""
+    held_out = validation_rows(rows, config.validation_fraction) if held_out is None else held_out
     train = rows - held_out
     batch = min(config.batch_size or batch_size(train), train)
     budget = (_BUDGET_ACCELERATED if accelerated else _BUDGET) / (multiplies * train) if multiplies else math.inf

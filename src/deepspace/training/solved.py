@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,19 +32,20 @@ def solve(
     array: npt.NDArray[Any],
     config: TrainConfig,
     *,
-    validation_rows: int | None = None,
+    held_out: npt.NDArray[np.int64] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_epoch: Callable[[LatentModel, int], None] | None = None,
 ) -> History:
     """Set the model's weights from the rows (N, *shape) that are not held out, and leave it in eval mode.
 
-    Held out are the rows that a training with the same seed and settings would hold out, or ``validation_rows`` of
-    them. Where the model asks for fewer rows than there are, an even spread of them is read.
+    Held out are the rows that a training with the same seed and settings would hold out, or those named. Where
+    the model asks for fewer rows than there are, an even spread of them is read.
     """
     began = time.monotonic()
-    count = planning.validation_rows(len(array), config.validation_fraction)
-    count = count if validation_rows is None else validation_rows
-    held_out = split(len(array), count, config.seed)
+    named = held_out
+    if held_out is None:
+        held_out = split(len(array), planning.validation_rows(len(array), config.validation_fraction), config.seed)
+    count = len(held_out)
     kept = np.ones(len(array), bool)
     kept[held_out] = False
     training = np.flatnonzero(kept)
@@ -63,6 +65,7 @@ def solve(
     final = evaluate(model, torch.from_numpy(feed.gather(array, judged)), torch.device("cpu"), seed=config.seed)
     seconds = time.monotonic() - began
     history = _history(config, len(array), count, len(training), final, seconds)
+    history = replace(history, named=named is not None, held_out=named)
     if on_epoch is not None:
         on_epoch(model, 1)
     return history

@@ -98,22 +98,15 @@ def _build(space: S, config: Config, target: Path, measure: Any, on_progress: Wa
     from deepspace.models.conditions import codes_of
     from deepspace.space import build as build_space
     from deepspace.training import TrainConfig, train
-    from deepspace.training.history import split
-    from deepspace.training.plan import validation_rows
 
     seed = int(space.history.get("seed") or 0)
     model = build_model(config, space.schema, seed=seed)
     with Work(target) as work:
-        training = TrainConfig(seed=seed, validation_fraction=len(space.validation_index) / len(space))
         codes = codes_of(model, space.rows.table(list(config.beside)))
-        count = validation_rows(len(space), training.validation_fraction)
-        if not np.array_equal(split(len(space), count, seed), space.validation_index):
-            raise SpaceError(
-                f"cannot make the twin of '{space.name}': its held-out rows were named by hand, and a twin that holds "
-                "out others would be judged on rows it knows; attach the model without held_out, or compare it with a "
-                "space of the same rows."
-            )
-        history = train(model, space.samples, training, codes=codes, on_progress=on_progress)
+        history = train(
+            model, space.samples, TrainConfig(seed=seed), codes=codes, held_out=space.validation_index,
+            on_progress=on_progress,
+        )  # fmt: skip
         note = f"A {type(config).__name__} of the rows of '{space.name}', made to compare with it."
         build_space(
             _dataset(space, note), model, history, work.target,
@@ -130,6 +123,7 @@ def _dataset(space: BaseSpace, note: str) -> Dataset:
         rows=space.rows.table(),
         source=Source(str(source.get("name", "")), tuple(source.get("files", ())), str(source.get("fingerprint", ""))),
         notes=(note,),
+        groups=space.groups,
     )
 
 

@@ -212,15 +212,14 @@ def _draw(mean: Tensor, log_variance: Tensor, k: int, generator: torch.Generator
 def _translated(x: Tensor, most: int, generator: torch.Generator | None) -> Tensor:
     """(B, C, *size): each item moved by up to ``most`` along each axis, either way; its edges fill what comes free."""
     size = x.shape[2:]
-    each = torch.arange(len(x), device=x.device)
-    places = []
+    each = torch.arange(len(x), device=x.device).reshape(-1, *(1 for _ in size))
+    places: list[Tensor | slice] = [each, slice(None)]
     for axis, length in enumerate(size):
         by = torch.randint(-most, most + 1, (len(x), 1), generator=generator, device=x.device)
         index = (torch.arange(length, device=x.device) + by).clamp(0, length - 1)  # (B, length)
         places.append(index.reshape(len(x), *(length if i == axis else 1 for i in range(len(size)))))
     # Indices on both sides of a slice put the indexed axes first: (B, *size, C).
-    taken = x[(each.reshape(-1, *(1 for _ in size)), slice(None), *places)]
-    return taken.movedim(-1, 1)
+    return x[tuple(places)].movedim(-1, 1)
 
 
 def _repeat(x: Tensor, k: int) -> Tensor:

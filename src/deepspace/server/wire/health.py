@@ -35,7 +35,8 @@ class WorstRow(Wire):
 
 
 class HealthInfo(Wire):
-    """``limit``: the reconstruction error beyond which a row is far outside the others, as ``far`` of ``n`` are."""
+    """``limit``: the reconstruction error beyond which a row is far outside the others, as ``far`` of ``n`` are.
+    ``held_out``: where rows were held out in groups, which they are, in words; else empty."""
 
     epochs: list[EpochInfo]
     best_epoch: int | None
@@ -47,3 +48,4 @@ class HealthInfo(Wire):
     median: float | None
     error_unit: str
     n: int
+    held_out: str
