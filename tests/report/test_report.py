@@ -46,6 +46,11 @@ class Page(HTMLParser):
             self.text += data
 
 
+@pytest.fixture(scope="module")
+def rendered(any_space: Space) -> str:
+    return render(any_space)
+
+
 def test_it_stands_alone(any_space: Space, tmp_path: Path) -> None:
     file = report(any_space, tmp_path / "deep" / "report.html")
     text = file.read_text(encoding="utf-8")
@@ -59,8 +64,8 @@ def test_it_stands_alone(any_space: Space, tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.partial")) == []
 
 
-def test_the_same_space_gives_the_same_bytes(any_space: Space) -> None:
-    assert render(any_space) == render(any_space)
+def test_the_same_space_gives_the_same_bytes(any_space: Space, rendered: str) -> None:
+    assert render(any_space) == rendered
 
 
 def test_what_is_wrong_comes_before_anything_else(any_space: Space) -> None:
@@ -81,25 +86,24 @@ def test_every_measure_stands_there_with_its_n(any_space: Space) -> None:
         assert f"Not measured: {name}" in text
 
 
-def test_what_was_made_up_is_marked(any_space: Space) -> None:
-    text = render(any_space)
-    assert "Generated: decoded from random latents" in text
-    sections = text.split("<h2>")
+def test_what_was_made_up_is_marked(rendered: str) -> None:
+    assert "Generated: decoded from random latents" in rendered
+    sections = rendered.split("<h2>")
     for title in ("Reconstructions", "Drawn from the prior"):
         section = next(s for s in sections if s.startswith(title))
         assert 'class="made"' in section
 
 
-def test_the_rows_that_nobody_generates_stand_there(any_space: Space) -> None:
-    page, found = render(any_space), any_space.uncovered()
+def test_the_rows_that_nobody_generates_stand_there(any_space: Space, rendered: str) -> None:
+    page, found = rendered, any_space.uncovered()
     assert "<h2>Rows that nobody generates</h2>" in page
     assert f"{len(found):,} of {found.n:,} real rows have none of {found.made:,} generated ones" in page
     for group in found.groups:
         assert f"<td>{escape(group.column)}</td><td>{escape(group.value)}</td>" in page
 
 
-def test_the_schema_and_the_source_stand_there(any_space: Space) -> None:
-    text = Page(render(any_space)).text
+def test_the_schema_and_the_source_stand_there(any_space: Space, rendered: str) -> None:
+    text = Page(rendered).text
     for column in any_space.schema.columns:
         assert column.name in text
     assert any_space.manifest["provenance"]["source"]["fingerprint"] in text

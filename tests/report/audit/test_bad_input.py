@@ -107,7 +107,9 @@ def test_constraints_that_leave_no_way_out_are_said(space: ds.Space, monkeypatch
     only(monkeypatch, "recourse", "cases")
     audit = Audit(space, PREDICTOR, favourable="yes", held_out=space.validation_index)
     page, told = render_audit(audit, options=Options(constraints={"immutable": list(planted.DECISIVE)}))
-    assert "has a counterfactual: as far as was searched" in told["summary"]["failures"][0]["sentence"]
+    assert (
+        "as far as was searched, no permitted change alters the decision" in told["summary"]["failures"][0]["sentence"]
+    )
     assert "No counterfactual:" in page
     assert told["summary"]["gaps"] == []
 
@@ -153,7 +155,9 @@ def test_a_group_of_three_rows_is_named_and_nothing_is_said_of_it(
     table = next(e["table"] for e in told["evidence"] if e["key"] == "groups.by-rare-0")
     assert set(table["three"]) == {"rows"}
     assert set(table["old"]) > {"rows", "error rate"}
-    assert "A false positive is a row that was decided" in page
+    told_of = " ".join(s.whole for s in Page(page).sentences)
+    assert "Decided yes, really no: of the rows that really were no, those decided yes" in told_of
+    assert {"decided yes, really no", "decided no, really yes"} <= set(table["old"])
     tested = table["old"]["error rate"]["n"]
     assert 0 < tested < table["old"]["rows"]["value"]  # of those held out, not of all
     assert f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{tested}" in page

@@ -57,6 +57,17 @@ def test_a_table_names_every_figure_once() -> None:
     assert evidence.entries[0]["table"]["a (2)"] == {"value": {"value": 3.0}}
 
 
+def test_a_cell_says_its_n_where_no_column_does() -> None:
+    rows = [["a", Figure(0.5, 8, unit="%"), share(1, 2), 3]]
+    first, second = (
+        Evidence().table("Things", header, rows, key="things", source="here").rows[0]
+        for header in (("thing", "value", "share", "count"), ("thing", "value", "share", "n"))
+    )
+    shown = [cell.striptags().replace("\N{NO-BREAK SPACE}", " ") for cell in (*first, *second)]
+    assert shown[1:4] == ["50 % n = 8", "50 % 9.45 to 90.5, n = 2", "3"]
+    assert shown[5:8] == ["50 %", "50 % 9.45 to 90.5", "3"]
+
+
 def test_what_is_taken_back_leaves_no_evidence() -> None:
     evidence = Evidence()
     evidence.say("{n} rows.", key="a", source="here", n=1)

@@ -17,6 +17,7 @@ import deepspace as ds
 from deepspace.decisions import Audit
 from deepspace.report.audit import Options, render_audit, writing
 from deepspace.report.audit.chapters import CHAPTERS
+from deepspace.report.audit.page import FIRST, GAPS
 from tests.decisions import planted
 from tests.report.audit.conftest import PREDICTOR, Report
 from tests.report.audit.reading import Page
@@ -64,16 +65,60 @@ def test_every_section_of_the_registry_is_there_and_numbered(report: Report) -> 
 
 
 def test_failures_come_before_all_else(report: Report) -> None:
-    text = Page(report.page).text
-    assert text.index("What stands against relying on it") < text.index("What was found") < text.index("Contents")
+    text = " ".join(Page(report.page).text.split())
+    assert text.index("What stands against relying on it") < text.index("Key figures") < text.index("Contents")
     for failure in report.told["summary"]["failures"]:
-        assert failure["sentence"] in " ".join(text.split()).replace(" .", ".") or failure["evidence"] in text
+        assert failure["sentence"] in text  # at the head or, where that has no room for it, in its section
+
+
+def test_the_summary_is_short_and_says_how_much_more_there_is(report: Report) -> None:
+    head = report.page[report.page.index('<section class="summary">') : report.page.index("<nav>")]
+    summary = report.told["summary"]
+    against = head[: head.index("Key figures")]
+    shown = Page(against).sentences
+    more = [int(n) for n in re.findall(r"</a> \((\d+)\)", against)]
+    assert 0 < len(shown) <= FIRST + GAPS
+    assert len(shown) + sum(more) == len(summary["failures"]) + len(summary["gaps"])
+    assert len(Page(head).text.split()) < 330  # half a page of print
+
+
+def test_the_key_figures_are_those_of_their_sections(report: Report) -> None:
+    entries = {entry["id"]: entry for entry in report.told["evidence"]}
+    figures = report.told["summary"]["figures"]
+    assert {key["section"] for key in figures} == {"performance", "reasons", "recourse", "groups", "drift"}
+    for key in figures:
+        held = entries[key["evidence"]]
+        assert held["key"].startswith(key["section"])
+        told = {name: key[name] for name in ("value", "n", "interval", "unit") if name in key}
+        assert told in held["figures"].values()
+
+
+LENDING = re.compile(r"(?i)\b(accept(ed|ance)?|deni(ed|al)s?|applicants?|loans?|creditors?|lend(er|ing)|recourse)\b")
+
+
+def test_words_of_lending_stand_in_the_chapter_on_lending_alone(report: Report) -> None:
+    page = report.page.replace("To decide on loans.", "")  # the owner's own words
+    sections = re.split(r'(?=<h2 id=")', page[page.index("<body>") : page.index('<h2 id="manifest"')])
+    (about,) = [part for part in sections if part.startswith('<h2 id="regb"')]
+    assert LENDING.search(about)
+    for part in sections:
+        text = re.sub(r"<[^>]+>", " ", part)
+        assert part is about or not LENDING.search(text), LENDING.search(text)
+
+
+def test_it_says_which_outcome_counts_as_positive(report: Report) -> None:
+    entries = {entry["key"]: entry for entry in report.told["evidence"]}
+    said = {s.whole.strip() for s in Page(report.page).sentences if s.section == "performance"}
+    assert "AUC, Brier score and calibration are of the probability of yes." in said
+    assert set(entries["performance.by-outcome"]["table"]) == {"no", "yes"}
+    assert set(entries["performance.by-outcome"]["table"]["no"]) == {"precision (95 %)", "recall (95 %)"}
 
 
 def test_it_claims_no_compliance_and_says_what_it_has_not_read(report: Report) -> None:
     text = " ".join(Page(report.page).text.split())
     assert "Nothing here is a statement of compliance" in text
-    assert "its wording was not at hand" in text
+    assert text.count("Second-hand") == 3  # SR 26-2, the AI Act, Regulation B
+    assert "not the paper itself" in text
     assert "A reason is not recourse" in text
     assert not re.search(r"(?i)\b(is|fully|are) compliant|complies with", text)
 

@@ -35,7 +35,7 @@ def costs(
     if counterfactuals is None:
         return _nothing
     if audit.adverse is None:
-        notes.append("the cost of recourse was left out: say which of two outcomes is favourable.")
+        notes.append("what counterfactuals cost a group was left out: say which of two outcomes is favourable.")
         return _nothing
     tested = np.isin(audit.rows, audit.tested)
     adverse = np.flatnonzero(tested & (audit.answers.outcome == audit.adverse))
@@ -43,12 +43,12 @@ def costs(
     wanted = [_sample(cut, order, least) for cut in cuts]
     rows = np.unique(np.concatenate(wanted)) if wanted else adverse[:0]
     if not len(rows):
-        notes.append("the cost of recourse was left out: too few tested rows are decided adversely.")
+        notes.append("what counterfactuals cost a group was left out: too few tested rows are decided adversely.")
         return _nothing
     try:
         cases = counterfactuals(audit, rows=audit.rows[rows], k=1)
     except DeepspaceError as error:
-        notes.append(f"the cost of recourse was left out: {error}")
+        notes.append(f"what counterfactuals cost a group was left out: {error}")
         return _nothing
     known: dict[str, Floats] = {
         name: np.full(len(audit.rows), np.nan) for name in ("recourse refused", "recourse L0", "recourse L1")

@@ -46,8 +46,9 @@ def _generative(section: Section, context: Context, audit: Audit) -> list[Block]
         [[t["measure"], Figure(t["value"], t["n"], (t["low"], t["high"]), "%"),
           None if t["chance"] is None else Figure(t["chance"], unit="%"), Figure(t["n"])] for t in lines],
         key="shares", source=f"{SOURCE}.map_trust", seed=seed, config={"rounds": trust.rounds},
-        note="Cons_d: the predictor decides a row and what its place on the map decodes to alike. Cons_p: the decision "
-        "stays as it is over round trips of decode and encode.",
+        note="x: a row; map(x): its place on the map; decode: what the space makes of a place. Cons_d: the predictor "
+        "decides alike a row and what its place decodes to. Cons_p: the decision stays as it is over round trips of "
+        "decode and encode. By chance: if the two decisions had nothing to do with each other.",
     )  # fmt: skip
     asked = context.evidence.say(
         "The picture was traced by asking the predictor about {calls} items; {hatched} of its places are hatched, "

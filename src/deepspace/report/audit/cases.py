@@ -31,6 +31,16 @@ REASONS = "deepspace.decisions.reasons"
 RECOURSE = "deepspace.decisions.counterfactuals"
 
 
+REASON_TERMS = (
+    "Contribution of a reason: its Shapley value towards the favourable outcome, in the units of the score; stable in: "
+    "the share of resamples of the rows decided otherwise in which it is among the reasons.",
+)
+CHANGE_TERMS = (
+    "Of a change: training rows farther out are those that lie farther from their neighbours than the changed row; "
+    "decided so nearby, of the real rows most like the changed row, those that the predictor decides as it."
+)
+
+
 def write(section: Section, context: Context) -> None:
     """Each case under a heading; what cannot be had of one leaves its sentence there."""
     assert context.audit is not None
@@ -39,7 +49,8 @@ def write(section: Section, context: Context) -> None:
     section.blocks.append(Paragraph.of(
         "Cases are chosen by rule among the rows to test on, so that anybody who repeats the rule finds the same ones; "
         "they are no sample. A reason says what the decision rests on, a counterfactual what would turn it: neither "
-        "stands in for the other."
+        "stands in for the other.",
+        *(REASON_TERMS if context.space.schema.form == "table" and audit.favourable is not None else ()), CHANGE_TERMS,
     ))  # fmt: skip
     for case in cases:
         section.blocks.append(Heading(f"Row {case.row}: {case.why}", f"row-{case.row}"))
@@ -87,6 +98,7 @@ def _happened(audit: Audit, row: int) -> str:
 
 def _precedents(context: Context, audit: Audit, case: Case) -> list[Block]:
     from deepspace.decisions.case_precedents import case_precedents
+    from deepspace.decisions.differences import told
 
     found = case_precedents(audit, row=case.row, k=NEAREST)
     notes = [
@@ -95,14 +107,17 @@ def _precedents(context: Context, audit: Audit, case: Case) -> list[Block]:
     ]
     rows = [
         [f"{row}", audit.outcomes[decision], Figure(float(score)), "not known" if truth < 0 else audit.outcomes[truth],
-         "; ".join(map(str, side.differs[place])).replace(" -> ", f" {ARROW} ") if side.differs else ""]
+         *(words.replace(" -> ", f" {ARROW} ") for words in (told(side.differs[place]) if side.differs else ("", "")))]
         for side in (found.same, found.opposite)
         for place, (row, decision, score, truth) in enumerate(
             zip(side.index, side.decision, side.score, side.truth, strict=True)
         )
     ]  # fmt: skip
-    words = ("row", "decided", "score", "ended", "what differs most from the case")
-    width = len(words) if context.space.schema.form == "table" else len(words) - 1
+    second = f"probability of {audit.outcomes[1]}" if len(audit.outcomes) == 2 else "its probability"
+    score = second if audit.answers.scores.shape[1] > 1 else "value"
+    words = ("row", "decided", score, "really", "what differs most from the case", "also, not given to the predictor")
+    beside = any(row[-1] for row in rows)
+    width = (len(words) if beside else len(words) - 1) if context.space.schema.form == "table" else len(words) - 2
     table = context.evidence.table(
         f"Precedents of row {case.row}: the nearest real rows decided alike, then otherwise", words[:width],
         [row[:width] for row in rows], key=f"{case.row}-precedents", source=PRECEDENTS,
@@ -119,17 +134,13 @@ def _precedents(context: Context, audit: Audit, case: Case) -> list[Block]:
 
 def _reasons(context: Context, audit: Audit, case: Case) -> list[Block]:
     if audit.favourable is None:
-        return [
-            Paragraph.of(
-                "Which decision people want was not said, so that there is no adverse one to give reasons for."
-            )
-        ]
+        return [Paragraph.of("No outcome was named as favourable, so that no reasons are given for this decision.")]
     from deepspace.decisions.reasons import reasons
 
     seed = context.options.seed
     (found,) = reasons(audit, rows=[case.row], wording=context.options.wording, seed=seed)
     if not found.adverse:
-        return []
+        return [Paragraph.of("It is decided as is favourable, so that no reasons are given for it.")]
     if not found.reasons:
         nothing = context.evidence.quote(found.nothing, key=f"{case.row}-no-reason", source=REASONS, seed=seed)
         return [Paragraph.of(nothing)]
@@ -144,7 +155,7 @@ def _stated(context: Context, case: Case, found: CaseReasons) -> Block:
     ]  # fmt: skip
     return context.evidence.table(
         f"Principal reasons of row {case.row}, weightiest first",
-        ("reason", "value", "typical of accepted cases", "contribution (95 %)", "stable in"), rows,
+        ("reason", "value", "typical where decided otherwise", "contribution (95 %)", "stable in"), rows,
         key=f"{case.row}-reasons", source=REASONS, seed=context.options.seed,
         note="" if not found.unstable else
         f"Found, but left out as unstable: {', '.join(reason.column for reason in found.unstable)}.",
@@ -156,8 +167,8 @@ def _worth(context: Context, case: Case, found: CaseReasons) -> list[Block]:
         return []
     turn = "turn" if found.flips else "do not turn"
     said = context.evidence.say(
-        f"Set to what accepted cases have, these columns {turn} the decision and close {{share}} of the way to it; the "
-        "values of {real} real accepted cases turn it.",
+        f"Set to what rows decided otherwise have, these columns {turn} the decision and close {{share}} of the way to "
+        "it; the values of {real} of real rows decided otherwise turn it.",
         key=f"{case.row}-worth", source=REASONS, seed=context.options.seed,
         share=Figure(found.share_explained, unit="%"), real=Figure(found.flips_real, found.n, unit="%"),
     )  # fmt: skip
@@ -181,7 +192,7 @@ def _recourse(context: Context, audit: Audit, case: Case) -> list[Block]:
     if context.space.schema.form == "table":
         blocks.append(_values(context, case, found))
     if found.found:
-        blocks.append(_ways(context, case, found))
+        blocks += _ways(context, case, found)
         blocks += _walk(context, case, found.found[0])
     notes = [
         context.evidence.quote(note, key=f"{case.row}-note-{i}", source=RECOURSE) for i, note in enumerate(found.notes)
@@ -200,10 +211,13 @@ def _values(context: Context, case: Case, found: CaseCounterfactuals) -> Block:
     ]
     header = ("column", f"row {case.row}", *(f"change {chr(97 + place)}" for place in range(len(changed))))
     return context.evidence.table(
-        f"Values of row {case.row}, and what would turn the decision to {found.desired}", header, rows,
+        f"Values of row {case.row}" + (f", and what would turn the decision to {found.desired}" if changed else ""),
+        header, rows,
         key=f"{case.row}-values", source=RECOURSE, seed=context.options.seed,
-        note="Empty: as it is. Every change is permitted by the constraints, and was scored by the predictor itself."
-        if changed else "",
+        note=("Empty: as it is. Every change was scored by the predictor itself" + (
+            "; no constraints were given." if context.options.constraints is None else
+            " and is permitted by the constraints."
+        )) if changed else "",
     )  # fmt: skip
 
 
@@ -224,23 +238,32 @@ def _walk(context: Context, case: Case, one: Counterfactual) -> list[Block]:
     return []
 
 
-def _ways(context: Context, case: Case, found: CaseCounterfactuals) -> Block:
+def _ways(context: Context, case: Case, found: CaseCounterfactuals) -> list[Block]:
     rows = [[f"{chr(97 + place)}", *_way(one)] for place, one in enumerate(found.found)]
+    seen = [one.visible for one in found.found if one.visible is not None]
     noun = found.found[0].noun
-    what = "columns" if context.space.schema.form == "table" else "values"
+    what = "columns changed" if context.space.schema.form == "table" else "values changed"
     header = (
-        "change", f"{noun} before", "after", f"{what} changed", "training rows farther out", "decided so nearby (95 %)"
+        "change", f"{noun} before", "after", "visibly changed" if seen else what, "training rows farther out",
+        "decided so nearby (95 %)",
     )  # fmt: skip
-    return context.evidence.table(
+    table = context.evidence.table(
         f"The changes to row {case.row}, as the predictor scores them", header, rows, key=f"{case.row}-ways",
         source=RECOURSE, seed=context.options.seed, config={"k": WAYS},
     )  # fmt: skip
+    told = [
+        context.evidence.quote(f"change {chr(97 + i)}: {one}. {one.more}", key=f"{case.row}-seen-{i}", source=RECOURSE,
+                               seed=context.options.seed)
+        for i, one in enumerate(seen)
+    ]  # fmt: skip
+    return [table, *([Items.of(told)] if told else [])]
 
 
 def _way(one: Counterfactual) -> list[Figure]:
     near = one.confidence
     return [
-        Figure(one.score_before), Figure(one.score_after), Figure(float(one.sparsity)),
+        Figure(one.score_before), Figure(one.score_after),
+        Figure(float(one.sparsity)) if one.visible is None else Figure(one.visible.share, unit="%"),
         Figure(one.distance_percentile / 100, unit="%"),
         Figure(near.share, near.n, (near.low, near.high), "%"),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from deepspace.errors import SpaceError
 if TYPE_CHECKING:
     from deepspace.decisions import Audit
 
-__all__ = ["Case", "adverse_rows", "chosen"]
+__all__ = ["Case", "adverse_rows", "chosen", "rarest"]
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def adverse_rows(audit: Audit, most: int) -> npt.NDArray[np.int64]:
     from deepspace.metrics.heldout import spread
 
     outcome = audit.ask_rows(audit.tested).outcome
-    against = outcome != audit.favourable if audit.favourable is not None else outcome == _rarest(audit, outcome)
+    against = outcome != audit.favourable if audit.favourable is not None else outcome == rarest(audit, outcome)
     return spread(audit.tested[against], most)
 
 
 def _typical(audit: Audit, rows: npt.NDArray[np.int64], outcome: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    place = audit.adverse if audit.adverse is not None else _rarest(audit, outcome)
+    place = audit.adverse if audit.adverse is not None else rarest(audit, outcome)
     there = np.flatnonzero(outcome == place)
     density = audit.space.figures.get("log_density")
     if density is None or not len(there):
@@ -74,10 +74,11 @@ def _typical(audit: Audit, rows: npt.NDArray[np.int64], outcome: npt.NDArray[np.
 
 
 def _typical_name(audit: Audit, outcome: npt.NDArray[np.int64]) -> str:
-    place = audit.adverse if audit.adverse is not None else _rarest(audit, outcome)
+    place = audit.adverse if audit.adverse is not None else rarest(audit, outcome)
     return f"most typical of those decided {audit.outcomes[place]}"
 
 
-def _rarest(audit: Audit, outcome: npt.NDArray[np.int64]) -> int:
+def rarest(audit: Audit, outcome: npt.NDArray[np.int64]) -> int:
+    """The place of the outcome that is decided least often, but is decided; outcome: (n,) places."""
     counts = np.bincount(outcome, minlength=len(audit.outcomes))
     return int(np.argmin(np.where(counts > 0, counts, counts.max() + 1)))

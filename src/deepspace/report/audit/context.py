@@ -75,7 +75,7 @@ class Context:
         said = self._tried(section, section.title, write)
         if said is not None:
             section.blocks = [Refusal(said)]
-            section.failures, section.findings, section.gaps = [], [], [said]
+            section.failures, section.findings, section.gaps, section.keys = [], [], [said], []
         return section
 
     def attempt(self, section: Section, what: str, write: Callable[[], Sequence[Block]]) -> None:
@@ -89,7 +89,8 @@ class Context:
     def _tried(self, section: Section, what: str, write: Callable[[], object]) -> Said | None:
         self.evidence.section = section.key
         mark = self.evidence.mark()
-        before = [list(part) for part in (section.failures, section.findings, section.gaps)]
+        before = [list(section.failures), list(section.findings), list(section.gaps)]
+        keys = list(section.keys)
         try:
             write()
         except DeepspaceError as error:
@@ -104,6 +105,6 @@ class Context:
             return None
         sentence = self.without_folders(sentence)
         self.evidence.back_to(mark)
-        section.failures, section.findings, section.gaps = before
+        (section.failures, section.findings, section.gaps), section.keys = before, keys
         number = sum(entry["key"].startswith(f"{section.key}.refused") for entry in self.evidence.entries)
         return self.evidence.quote(sentence, key=f"refused{number or ''}", source=f"report.{section.key}")

@@ -23,6 +23,14 @@ MEASURES = (
     "linear_probe",
 )  # fmt: skip
 """What the health of a space hangs on; the other metrics are for who made it."""
+TERMS = (
+    "ELBO and log likelihood: of held-out rows, the higher the better. KL: of what a row tells, from the prior. Active "
+    "units: latent dimensions in use. Holes: draws of the prior where no data lies. Prior energy, prior KL: how far "
+    "the rows as a whole lie from the prior. Rows not rebuilt: those with an error far beyond the others'. "
+    "Trustworthiness, continuity: no false neighbours on the map, and none torn apart. Precision, recall, density, "
+    "coverage: generated rows beside real ones. Probe accuracy: of a linear reader of the latents that guesses the "
+    "target."
+)
 WORDS = {"feature": "learned", "target": "target, not learned", "metadata": "kept beside, not learned"}
 
 
@@ -37,12 +45,16 @@ def _provenance(context: Context) -> list[Block]:
     space, say = context.space, context.evidence.say
     told = space.manifest.get("provenance", {})
     basis = data_basis(space)
-    held = len(space.validation_index)
+    held, groups = len(space.validation_index), space.groups
+    grouped: dict[str, Any] = (
+        {} if groups is None else {"whole": groups.among(space.validation_index), "every": len(groups)}
+    )
+    words = ", {whole} of {every} groups of rows and no part of another," if grouped else ""
     size = say(
-        f"The space {{name}} was learned from {{rows}} rows ({space.schema.modality}); {{held}} of them were held "
-        "out of its training, and what is measured of the space below is measured on those.",
+        f"The space {{name}} was learned from {{rows}} rows ({space.schema.modality}); {{held}} of them{words} were "
+        "held out of its training, and what is measured of the space below is measured on those.",
         key="rows", source="deepspace.space", name=space.name, rows=len(space), held=held,
-        seed=int(told.get("seed") or 0),
+        seed=int(told.get("seed") or 0), **grouped,
     )  # fmt: skip
     lines = [
         ("source", basis["source"]), ("data SHA-256", basis["fingerprint"]), ("space checksum", basis["checksum"]),
@@ -131,7 +143,9 @@ def _measures(context: Context, taken: Measures) -> list[Block]:
     blocks: list[Block] = []
     if whole:
         header = ("measure", "value (95 %)", "learning nothing", "n", "unit")
-        blocks.append(context.evidence.table("Measures of the space", header, whole, key="measures", source=source))
+        blocks.append(
+            context.evidence.table("Measures of the space", header, whole, key="measures", source=source, note=TERMS)
+        )
     each = sorted(taken.each("reconstruction_error"), key=lambda m: -(m.value / m.baseline if m.baseline else 0.0))
     if each:
         lines = [[m.about, Figure(m.value, m.n), Figure(m.baseline or 0.0), Figure(m.n), m.unit] for m in each[:WORST]]

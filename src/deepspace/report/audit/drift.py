@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,10 +43,11 @@ def write(section: Section, context: Context) -> None:
 
 def _verdict(section: Section, context: Context, found: Drift) -> Said:
     moved = ", ".join(column.name for column in found.moved[:4])
+    every = "by all tests together" if found.decision is None else "by all tests together, those of decisions too"
     words = (
-        "The data has moved: p = {p} for {n} reference rows against {m} current ones, by all tests together"
+        f"The data has moved: p = {{p}} for {{n}} reference rows against {{m}} current ones, {every}"
         if found.drifted
-        else "No drift is shown: p = {p} for {n} reference rows against {m} current ones, by all tests together"
+        else f"No drift is shown: p = {{p}} for {{n}} reference rows against {{m}} current ones, {every}"
     )
     words += "; most in {names}." if found.drifted and moved else "."
     fields = {"names": moved} if found.drifted and moved else {}
@@ -54,6 +55,7 @@ def _verdict(section: Section, context: Context, found: Drift) -> Said:
         words, key="verdict", source=SOURCE, basis=BASIS, seed=context.options.seed, p=Figure(found.p), n=found.n,
         m=found.m, config={"permutations": found.permutations}, **fields,
     )  # fmt: skip
+    section.key_figure("p of there being no drift, by all tests", Figure(found.p), said)
     return section.fail(said) if found.drifted else section.find(said)
 
 
@@ -80,35 +82,32 @@ def _moved(context: Context, what: str, items: tuple[Moved, ...]) -> Block:
         f"{what.capitalize()}, {count} of {len(items)} moved{more}",
         ("name", "shift", "in words", "p", "adjusted p"), rows,
         key=what.replace(" ", "-"), source=SOURCE, basis=BASIS, seed=context.options.seed,
-        note="Shift: of the mean in deviations of the reference, or the largest change of a category's share.",
+        note="Shift: of the mean in deviations of the reference, or the largest change of a category's share. "
+        "Adjusted: for all of the table, and at least the p of all tests.",
     )  # fmt: skip
 
 
 def _decision(section: Section, context: Context, shift: DecisionShift) -> list[Block]:
     say, seed = context.evidence.say, context.options.seed
-    words = "The decision is affected" if shift.affected else "No effect on the decision is shown"
-    rates = say(
-        f"{words}: the rate of {{outcome}} goes from {{before}} to {{now}}, a difference of {{gap}}.",
-        key="rates", source=SOURCE, basis=BASIS, seed=seed, outcome=shift.outcome,
-        before=share(round(shift.rates[0] * shift.n), shift.n), now=share(round(shift.rates[1] * shift.m), shift.m),
-        gap=Figure(shift.difference, interval=(shift.low, shift.high), unit="%"),
-    )  # fmt: skip
-    (section.fail if shift.affected else section.find)(rates)
+    several = len(shift.outcomes) > 1
+    told = [_affected(section, context, shift)]
     gap, low, high = shift.near_difference
-    near = say(
-        "The share of rows close to where the decision turns goes from {before} to {now}, a difference of {gap}.",
+    told.append(say(
+        "The share of rows close to where the decision turns goes from {before} to {now}, a difference of {gap} "
+        "(adjusted p {p}).",
         key="near", source=SOURCE, basis=BASIS, seed=seed, before=Figure(shift.near[0], shift.n, unit="%"),
         now=Figure(shift.near[1], shift.m, unit="%"), gap=Figure(gap, interval=(low, high), unit="%"),
-    )  # fmt: skip
-    told = [rates, near]
+        p=Figure(shift.near_p),
+    ))  # fmt: skip
     if shift.accuracy is not None and np.isfinite(shift.accuracy[2]):
         before, now, gap, low, high, n, m = shift.accuracy
         said = say(
-            "It is right in {before} of the reference rows and in {now} of the current ones, a difference of {gap}.",
+            "It is right in {before} of the reference rows and in {now} of the current ones, a difference of {gap} "
+            "(adjusted p {p}).",
             key="accuracy", source=SOURCE, basis=BASIS, seed=seed, before=share(round(before * n), n),
-            now=share(round(now * m), m), gap=Figure(gap, interval=(low, high), unit="%"),
+            now=share(round(now * m), m), gap=Figure(gap, interval=(low, high), unit="%"), p=Figure(shift.accuracy_p),
         )  # fmt: skip
-        told.append(section.fail(said) if high < 0 else said)
+        told.append(section.fail(said) if shift.less_right else said)
         if shift.always is not None:
             than = ", more often than the predictor is" if shift.worthless else ""
             base = say(
@@ -117,4 +116,39 @@ def _decision(section: Section, context: Context, shift: DecisionShift) -> list[
                 before=Figure(shift.always[0], n, unit="%"), now=Figure(shift.always[1], m, unit="%"),
             )  # fmt: skip
             told.append(section.fail(base) if shift.worthless else base)
-    return [Paragraph.of(*told)]
+    return [Paragraph.of(*told), *([_outcomes(context, shift)] if several else [])]
+
+
+def _affected(section: Section, context: Context, shift: DecisionShift) -> Said:
+    one, several = shift.first, len(shift.outcomes) > 1
+    words = "The decision is affected" if shift.affected else "No effect on the decision is shown"
+    fields: dict[str, Any] = {}
+    if several:
+        words += ": {some} of {every} outcomes moved" if shift.affected else ": none of {every} outcomes moved"
+        fields = {"every": len(shift.outcomes)} | ({"some": len(shift.moved)} if shift.affected else {})
+    rate = "; the surest, the rate of {outcome}, goes" if several else ": the rate of {outcome} goes"
+    said = context.evidence.say(
+        f"{words}{rate} from {{before}} to {{now}}, a difference of {{gap}} (adjusted p {{p}}, its scores looked at "
+        "too).",
+        key="rates", source=SOURCE, basis=BASIS, seed=context.options.seed, outcome=one.outcome,
+        before=share(round(one.rates[0] * shift.n), shift.n), now=share(round(one.rates[1] * shift.m), shift.m),
+        gap=Figure(one.difference, interval=(one.low, one.high), unit="%"), p=Figure(one.adjusted), **fields,
+    )  # fmt: skip
+    return section.fail(said) if shift.affected else section.find(said)
+
+
+def _outcomes(context: Context, shift: DecisionShift) -> Block:
+    rows = [
+        [one.outcome, Figure(one.rates[0], shift.n, unit="%"), Figure(one.rates[1], shift.m, unit="%"),
+         Figure(one.difference, interval=(one.low, one.high), unit="%"), Figure(one.p), Figure(one.score_p),
+         Figure(one.adjusted)]
+        for one in shift.outcomes[:SHOWN]
+    ]  # fmt: skip
+    every = len(shift.outcomes)
+    more = f", the surest {SHOWN} of {every}" if every > SHOWN else ""
+    return context.evidence.table(
+        f"Outcomes, {len(shift.moved)} of {every} moved{more}",
+        ("outcome", "reference", "current", "difference (95 %)", "p of the rate", "p of its scores", "adjusted p"),
+        rows, key="outcomes", source=SOURCE, basis=BASIS, seed=context.options.seed,
+        note="Adjusted: of rate or scores, for all tests about the decision together. Intervals: each by itself.",
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from deepspace.results import figure, wilson
 
-__all__ = ["ARROW", "Evidence", "Figure", "Said", "Table", "count", "plain", "share", "shown_cell"]
+__all__ = ["ARROW", "Evidence", "Figure", "Said", "Table", "count", "key_cell", "plain", "share", "shown_cell"]
 
 
 ARROW = "\N{RIGHTWARDS ARROW}"
@@ -96,6 +96,11 @@ class Table:
     number: int
     note: str = ""
     kind: str = "table"
+
+    @property
+    def short(self) -> bool:
+        """Whether it is to stand on one page: of few lines, as far as can be told before it is set."""
+        return len(self.rows) < 14 and sum(len(cell.striptags()) for row in self.rows for cell in row) < 900
 
 
 @dataclass
@@ -213,6 +218,11 @@ def shown_cell(value: Any) -> str:
     return str(value)
 
 
+def key_cell(figure: Figure) -> Markup:
+    """A figure with its interval and n."""
+    return _html(figure)
+
+
 def _figure(value: Any) -> Figure:
     if isinstance(value, Figure):
         return value
@@ -232,11 +242,10 @@ def _cell(value: Any, *, counted: bool) -> Markup:
         return Markup("")
     if not isinstance(value, Figure):
         return _breakable(str(value))
-    if value.interval is None:
-        return escape(value.number)
-    low, high = (value._shown(bound) for bound in value.interval)
-    rows = f", n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value.n:,}" if counted and value.n is not None else ""
-    return Markup('{} <span class="n">{} to {}{}</span>').format(value.number, low, high, rows)
+    rows = f"n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{value.n:,}" if counted and value.n is not None else ""
+    between = "" if value.interval is None else " to ".join(value._shown(bound) for bound in value.interval)
+    beside = ", ".join(part for part in (between, rows) if part)
+    return Markup('{} <span class="n">{}</span>').format(value.number, beside) if beside else escape(value.number)
 
 
 def _row_name(words: list[str], taken: Mapping[str, Any]) -> str:

@@ -52,11 +52,15 @@ def _known(section: Section, context: Context) -> list[Block]:
 
 def _promise(context: Context, found: OutOfDistribution) -> Said:
     mean, low, high = found.false_alarms(RATE)
+    worth = found.worth
+    grouped: dict[str, Any] = {} if worth is None else {"groups": worth.groups, "worth": Figure(round(worth.rows))}
+    words = ", of {groups} groups and worth {worth} independent ones," if grouped else ""
     return context.evidence.say(
-        "A row is called unusual where its conformal p-value is at most {rate}: of rows like those of the space that "
-        "befalls {alarms} in the mean, and with the {n} rows that set the scale here a share from {low} to {high}.",
+        "A row is called unusual where its conformal p-value is at most {rate}. Of rows that are like those of the "
+        f"space {{alarms}} are called so in the mean; with the {{n}} rows{words} that set the scale here it may be "
+        "from {low} to {high}.",
         key="promise", source=SOURCE, rate=Figure(RATE, unit="%"), alarms=Figure(mean, unit="%"), n=found.n,
-        low=Figure(low, unit="%"), high=Figure(high, unit="%"),
+        low=Figure(low, unit="%"), high=Figure(high, unit="%"), **grouped,
     )  # fmt: skip
 
 
@@ -84,7 +88,7 @@ def _errs(
     return [
         context.evidence.say(
             "Among the tenth of the rows that is least familiar the predictor is right in {there}, among the others in "
-            "{rest}: the intervals do not part the two to its harm.", **words,
+            "{rest}: it is not shown to be right less often there.", **words,
         )
     ]  # fmt: skip
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepspace.report.audit.evidence import key_cell
 from deepspace.report.audit.section import Section
 from deepspace.report.writing import template
 from deepspace.results import figure
 
-__all__ = ["page", "worst_first"]
+__all__ = ["FIRST", "GAPS", "page", "worst_first"]
+
+
+FIRST, GAPS = 3, 2
+"""Sentences against the predictor, and on what could not be looked at, that fit into a summary of half a page."""
 
 
 def page(told: dict[str, Any], sections: list[Section]) -> str:
@@ -23,12 +28,11 @@ def page(told: dict[str, Any], sections: list[Section]) -> str:
     )  # fmt: skip
     return template("audit/page.html").render(
         title=title,
-        subtitle="What the predictor was seen to decide, through a space learned from the same data.",
         style=style,
         front=_front(told),
-        failures=[s for section in worst_first(sections) for s in section.failures],
-        findings=[s for section in worst_first(sections) for s in section.findings],
-        gaps=[s for section in worst_first(sections) for s in section.gaps],
+        failures=_first(sections, "failures", FIRST),
+        gaps=_first(sections, "gaps", GAPS),
+        keys=[(section.key, key, key_cell(key.figure)) for section in sections for key in section.keys],
         sections=sections,
         numbers=numbers,
         bases=[
@@ -38,29 +42,41 @@ def page(told: dict[str, Any], sections: list[Section]) -> str:
     )
 
 
+def _first(sections: list[Section], which: str, most: int) -> dict[str, Any]:
+    """The first sentences, with their sections: one a section in the order of the summary before a second one of any;
+    and how many more each section holds."""
+    held = [(section.key, list(getattr(section, which))) for section in worst_first(sections)]
+    turns = sorted((turn, place) for place, (_, said) in enumerate(held) for turn in range(len(said)))
+    shown = sorted((place, turn) for turn, place in turns[:most])
+    left = [(key, len(said) - sum(place == p for p, _ in shown)) for place, (key, said) in enumerate(held)]
+    return {
+        "said": [(held[place][0], held[place][1][turn]) for place, turn in shown],
+        "left": sorted([(key, n) for key, n in left if n], key=lambda pair: [s.key for s in sections].index(pair[0])),
+    }
+
+
 def worst_first(sections: list[Section]) -> list[Section]:
     """In the order of the summary: what is wrong with the predictor comes before what is wrong with its space."""
     return sorted(sections, key=lambda section: {"changes": 0, "predictor": 1, "data": 3}.get(section.key, 2))
 
 
 def _front(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """What was audited, in a few lines; hashes stand in the manifest."""
     data, predictor, settings = told["basis"]["data"], told["basis"]["predictor"], told["settings"]
     lines = [("predictor", ", ".join(part for part in (predictor["name"], predictor["source"]) if part))]
     if predictor["classes"]:
         favourable = settings.get("favourable")
-        classes = " | ".join(name + (" (favourable)" if name == favourable else "") for name in predictor["classes"])
+        classes = [name + (" (favourable)" if name == favourable else "") for name in predictor["classes"]]
         level = predictor.get("threshold")
-        lines.append(
-            ("decides between", classes + ("" if level is None else f", from {figure(level, 4)} on the latter"))
-        )
-    if "target" in settings:
-        lines.append(("what happened", settings["target"] or "not known"))
-    lines += [
-        ("data", f"{data['source']}, {data['rows']:,} rows"),
-        ("data SHA-256", data["fingerprint"]),
-    ]
-    if predictor.get("file SHA-256"):
-        lines.append(("predictor SHA-256", predictor["file SHA-256"]))
+        latter = "" if level is None else f"; {predictor['classes'][-1]} from {level:.6g} on"
+        lines.append(("decides between", " | ".join(classes) + latter))
+    happened = settings.get("target")
+    lines.append(("data", f"{data['source']}, {data['rows']:,} rows" + (f"; what happened: {happened}" if happened else
+                                                                      "; what happened is not known")))  # fmt: skip
+    if "rows for testing" in settings:
+        known = settings["rows for testing were named by the user"]
+        whose = "the predictor was not fitted on, as its owner says" if known else "the space held out"
+        lines.append(("tested on", f"{settings['rows for testing']:,} rows that {whose}"))
     return lines
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepspace.report.audit.evidence import Figure, share
+from deepspace.report.audit.evidence import Figure, Said, share
 from deepspace.report.audit.section import Block, Items, Paragraph, Section
 
 if TYPE_CHECKING:
@@ -31,18 +31,25 @@ def write(section: Section, context: Context) -> None:
 def _kind(section: Section, context: Context, audit: Audit) -> list[Block]:
     say, predictor = context.evidence.say, audit.predictor
     source = "deepspace.decisions.Audit"
-    lines = [say("The predictor is {name}; it is asked as it stands and nothing in it is looked into.", key="name",
-                 source=source, name=predictor.name)]  # fmt: skip
+    lines: list[Said | str] = [
+        say("The predictor is {name}; it is asked as it stands and nothing in it is looked into.", key="name",
+            source=source, name=predictor.name)
+    ]  # fmt: skip
     if predictor.columns is not None:
         lines.append(say("It is given {k} columns: {names}.", key="columns", source=source, k=len(predictor.columns),
                          names=", ".join(predictor.columns)))  # fmt: skip
     if audit.threshold is not None:
         scale = "probability of that outcome" if audit.answers.scores.shape[1] > 1 else "value"
-        lines.append(say(f"It decides {{outcome}} from a {scale} of {{threshold}} on.", key="threshold", source=source,
-                         outcome=audit.outcomes[-1], threshold=Figure(audit.threshold, digits=0)))  # fmt: skip
+        lines.append(say(
+            f"It decides {{outcome}} from a {scale} of {{threshold}} on, and {{other}} below.", key="threshold",
+            source=source, outcome=audit.outcomes[-1], other=audit.outcomes[0],
+            threshold=Figure(audit.threshold, digits=0),
+        ))  # fmt: skip
     if audit.favourable is not None:
-        lines.append(say("The outcome that people want is {outcome}.", key="favourable", source=source,
+        lines.append(say("The outcome that was named as favourable is {outcome}.", key="favourable", source=source,
                          outcome=audit.outcomes[audit.favourable]))  # fmt: skip
+    else:
+        lines.append("No outcome was named as favourable.")
     asked = Figure(audit.repeatable, digits=2)
     if audit.repeatable <= 1e-6:
         lines.append(say("Asked twice about the same rows it gave the same scores (largest difference {apart}).",

@@ -30,16 +30,17 @@ def write(section: Section, context: Context) -> None:
     assert context.audit is not None
     found = prototypes(context.audit, k=K, criticisms=CRITICISMS)
     section.blocks.append(Paragraph.of(
-        "Prototypes are real rows that together are most like all rows decided so; a criticism is a row decided so "
-        "that they do not stand for."
+        "Prototypes are real rows that together are most like all rows with the same decision; a criticism is a row "
+        "with that decision that they do not stand for. Stands for: the share of the rows with that decision to which "
+        "it is the nearest prototype."
     ))  # fmt: skip
     notes = [context.evidence.quote(note, key=f"note-{i}", source=SOURCE) for i, note in enumerate(found.notes)]
     section.blocks += [Items.of(notes)] if notes else []
     fidelity = found.fidelity
     if fidelity is not None:
         section.blocks.append(Paragraph.of(context.evidence.say(
-            "The prototype nearest to a row has the row's own decision in {share}; as many rows drawn at random have "
-            "it in {drawn} in the mean.",
+            "The nearest prototype of all has the row's own decision in {share} of rows; of as many rows drawn at "
+            "random the nearest has it in {drawn}, in the mean over draws.",
             key="fidelity", source=SOURCE, share=Figure(fidelity.share, fidelity.n, fidelity.interval, "%"),
             drawn=Figure(fidelity.drawn, unit="%"), config={"draws": fidelity.draws},
         )))  # fmt: skip

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup, escape
 
-from deepspace.report.audit.evidence import Said, Table
+from deepspace.report.audit.evidence import Figure, Said, Table
 
-__all__ = ["Block", "Fields", "Heading", "Items", "Owner", "Paragraph", "Picture", "Refusal", "Section", "Standard"]
+__all__ = [
+    "Block", "Fields", "Heading", "Items", "Key", "Owner", "Paragraph", "Picture", "Refusal", "Section", "Standard",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,22 @@ class Standard:
     kind: ClassVar[str] = "standard"
 
 
+@dataclass(frozen=True)
+class Key:
+    """A figure for the head of the report. label: what it is of; said: the sentence of the section that holds it."""
+
+    label: str
+    figure: Figure
+    said: Said
+
+
 Block = Heading | Paragraph | Items | Fields | Picture | Refusal | Owner | Standard | Table
 
 
 @dataclass
 class Section:
-    """One numbered section. failures and findings are said again in the summary, failures first; gaps are what could
-    not be looked at. facts: for later sections."""
+    """One numbered section. failures are what stands against relying on the predictor, findings what was found, gaps
+    what could not be looked at; keys: the figures that the summary shows. facts: for later sections."""
 
     key: str
     title: str
@@ -110,6 +121,7 @@ class Section:
     failures: list[Said] = field(default_factory=list)
     findings: list[Said] = field(default_factory=list)
     gaps: list[Said] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def fail(self, said: Said) -> Said:
@@ -119,6 +131,11 @@ class Section:
     def find(self, said: Said) -> Said:
         self.findings.append(said)
         return said
+
+    def key_figure(self, label: str, figure: Figure | None, said: Said) -> None:
+        """Show ``figure``, which ``said`` holds, at the head of the report too; none of no rows."""
+        if figure is not None:
+            self.keys.append(Key(label, figure, said))
 
 
 def _said(sentence: Said | str) -> Said:

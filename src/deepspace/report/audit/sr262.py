@@ -1,4 +1,4 @@
-"""Section: what SR 26-2 asks of a model, and where this report answers."""
+"""Section: what SR 26-2 says of a model, and where this report answers."""
 
 from __future__ import annotations
 
@@ -13,44 +13,59 @@ if TYPE_CHECKING:
 __all__ = ["write"]
 
 POINTS = (
-    Point("Definition and use", "What the model is, what it is for and where its use ends.",
-          (("predictor", "what it is and decides"),), "intended-use"),
-    Point("Inventory and tier", "The model stands in the inventory, with owner, tier of risk and dates.",
-          (), "governance"),
-    Point("Conceptual soundness", "Design, theory and assumptions, and evidence that they hold.",
+    Point("II, scope", "A model is “a complex quantitative method, system, or approach that applies statistical, "
+          "economic, or financial theories to process input data into quantitative estimates”. Generative and agentic "
+          "AI are outside (footnote 3).", (("predictor", "what it is and decides"),), "intended-use"),
+    Point("III, materiality", "Model risk is influenced by “inherent risk, exposure, purpose, and use”; purpose and "
+          "exposure together make materiality. Risk is assessed for single models and in aggregate.", (), "governance"),
+    Point("III, effective challenge", "“critical analysis conducted by objective experts”, who have expertise, "
+          "sufficient independence, and the standing to effect a change.", (), "independence"),
+    Point("IV, “Model Development and Model Use”", "Of this section the heading alone was known.",
+          (("data", "columns, missing cells, provenance"), ("predictor", "what it is given, and from which level on it "
+            "decides")), "training-data"),
+    Point("V, “Conceptual Soundness”", "“assessing and documenting model design (including key modeling choices, "
+          "assumptions, qualitative judgments, and data selection), construction, and developmental testing”; for "
+          "some models “interpretability measures or benchmarking to other models” are more practical.",
           (("boundary", "where the decision turns, and whether the picture can be trusted"),
-           ("prototypes", "rows that stand for each decision"), ("reasons", "what adverse decisions rest on")),
-          "development"),
-    Point("Data", "Quality, fitness and limits of the data that the model was developed on and is used on.",
-          (("data", "columns, missing cells, provenance"), ("familiarity", "rows unlike the rest")), "training-data"),
-    Point("Outcomes analysis", "Decisions compared with what happened, on data the model was not fitted on.",
+           ("prototypes", "rows that stand for each decision"), ("reasons", "what decisions rest on"),
+           ("recourse", "which changes alter the decision")), "development"),
+    Point("V, “Outcomes Analysis”", "It “compares model outputs to corresponding real-world outcomes to assess model "
+          "performance relative to model objectives and business use”, against performance thresholds that the "
+          "organization has set.",
           (("performance", "measures with intervals"), ("groups", "the same by group")), "metrics"),
-    Point("Sensitivity", "How decisions answer to changes of the inputs.",
-          (("recourse", "the nearest change that turns a decision, and the columns it leads through"),
-           ("boundary", "how decisions turn across the map"))),
-    Point("Ongoing monitoring", "Whether the model still does what it did, on the data of today.",
+    Point("V, “Ongoing Model Monitoring”", "Whether the model performs “as expected given potential changes in "
+          "products, exposures, activities, clients, data relevance, or market conditions”, and what is done where it "
+          "does not.",
           (("drift", "reference against current data"), ("changes", "this report against an earlier one"),
-           ("familiarity", "the rate of rows of a new kind")), "monitoring"),
-    Point("Limitations", "What is uncertain, and what follows for the use of the model.",
+           ("familiarity", "rows of a kind that the data did not hold")), "monitoring"),
+    Point("V, limitations", "“Even with sound modeling practices and rigorous validation, material model risk can "
+          "remain.” Users understand and communicate limitations.",
           (("summary", "what stands against relying on it, first"), ("familiarity", "rows of a kind that it errs on"),
            ("boundary", "where the picture is not the predictor's"))),
-    Point("Independent validation", "Somebody independent and able has challenged the model.", (), "independence"),
-    Point("Vendor models", "The same for what was bought.", (), "vendor"),
-    Point("Change and approval", "Changes are controlled, documented and approved.",
-          (("changes", "what changed since the earlier report"),), "changes"),
-    Point("Documentation", "Enough for somebody else to understand and repeat it.",
-          (("summary", "every figure leads to the manifest, the last section, with data, code, seed and settings"),),
-          "sign-off"),
+    Point("VI, “Roles and Responsibilities”", "Clear roles with accountability, and conflicts of interest between "
+          "development and validation.", (), "independence"),
+    Point("VI, “Model Inventory”", "Of this part the heading alone was known.", (), "governance"),
+    Point("VI, “Documentation”", "Of this part the heading alone was known.",
+          (("manifest", "data, code, seed and settings of every figure"),), "sign-off"),
+    Point("VII, “Vendor and Other Third-Party Products”", "The principles apply where code, data or methodology are "
+          "the vendor's: understanding its “conceptual soundness, design, development data, and performance”, with "
+          "monitoring and outcome analysis.", (), "vendor"),
 )  # fmt: skip
 
 
 def write(section: Section, context: Context) -> None:
-    """The table, and whose words these are."""
+    """What it is, what was read, and the table."""
     section.blocks += [
         Paragraph.of(
-            "SR 26-2 (OCC Bulletin 2026-13), which replaced SR 11-7 on 17 April 2026, was known to the makers of this "
-            "program second-hand only: its wording was not at hand. The points below are those that guidance on model "
-            "risk is known for; the owner checks them against the text."
+            "SR 26-2, “Revised Guidance on Model Risk Management” (Board of Governors of the Federal Reserve System, "
+            "with OCC Bulletin 2026-13 and the FDIC), of 17 April 2026, supersedes SR 11-7. It is guidance for banking "
+            "organizations, most relevant above 30 billion dollars of total assets, and says of itself that it “does "
+            "not set forth enforceable standards or prescriptive requirements”.",
         ),
-        standard(context, section.key, "Guidance on model risk, and where this report answers", POINTS),
+        Paragraph.of(
+            "Second-hand: the attachment itself was not at hand. Words in quotation marks are those that public "
+            "repositories quote from it, as are its headings; the OCC's bulletin names the same parts. Of section IV, "
+            "and of two parts of section VI, only headings were found. The owner checks the points against the text.",
+        ),
+        standard(context, section.key, "SR 26-2 by its sections, and where this report answers", POINTS),
     ]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["QUESTIONS", "Point", "check_statements", "standard"]
 
 QUESTIONS = {
-    "intended-use": "What the predictor is for, who uses it, on whom it decides, and what it must not be used for.",
+    "intended-use": "What the predictor is for, who uses it, on what or whom it decides, and what it must not be used "
+    "for.",
     "provider": "Who provides the predictor, its version, and who answers for it.",
     "deployment": "In which form, software and hardware it runs, how its user sees it, and its instructions for use.",
     "development": "How it was developed: method, key choices and their reasons, assumptions, what it optimises, the "
@@ -29,13 +30,15 @@ QUESTIONS = {
     "monitoring": "What is watched while it runs, how often, at which limits something is done, and by whom.",
     "standards-list": "The harmonised standards applied, or what was done in their place.",
     "conformity": "The declaration of conformity, or why none is needed.",
-    "governance": "Its place in the inventory, its tier of risk, owner, validator, date of approval, next review.",
-    "independence": "Who validated it, and that they neither built nor use it.",
+    "governance": "Its place in the inventory, its materiality, owner, validator, date of approval, next review.",
+    "independence": "Who validated it, what makes them able and independent of those who built and use it, and what "
+    "they can change.",
     "vendor": "What of it, or of its data, comes from a vendor, and how that was validated.",
     "notice": "How and when applicants are notified, with the action taken, the creditor, the notice of rights and the "
     "agency.",
     "reason-wording": "The words in which each reason is told to an applicant, and who approved them.",
-    "less-discriminatory": "Which other predictors or settings were looked at for smaller differences between groups.",
+    "less-discriminatory": "Which columns are, or may stand in for, a prohibited basis, and which other predictors or "
+    "settings were looked at for smaller differences between groups.",
     "ethics": "Sensitive data, harm that could be done, and whom it was talked over with.",
     "sign-off": "Name, function, date and signature.",
 }
@@ -55,7 +58,7 @@ def standard(context: Context, section: str, caption: str, points: tuple[Point, 
     """A standard as a table; a question for the owner that an earlier one asked is referred to and not asked twice."""
     lines = []
     for point in points:
-        where = tuple((key, what) for key, what in point.where if key in context.done)
+        where = tuple((key, what) for key, what in point.where if key == "manifest" or key in context.done)
         owner = None
         if point.owner in context.asked:
             where = (*where, (context.asked[point.owner], f"the owner's statement “{point.owner}”"))

@@ -179,8 +179,13 @@ def _heard(context: Context, sections: list[Section]) -> dict[str, Any]:
         said: list[Said] = [s for section in worst_first(sections) for s in getattr(section, which)]
         return [{"sentence": s.text, "evidence": s.number and f"E{s.number}"} for s in said]
 
+    figures = [
+        {"label": key.label, **key.figure.to_json(), "section": section.key, "evidence": f"E{key.said.number}"}
+        for section in sections
+        for key in section.keys
+    ]
     return {
-        "summary": {which: texts(which) for which in ("failures", "findings", "gaps")},
+        "summary": {**{which: texts(which) for which in ("failures", "findings", "gaps")}, "figures": figures},
         "sections": [{"key": section.key, "title": section.title} for section in sections],
         "evidence": context.evidence.entries,
     }
