@@ -215,24 +215,51 @@ class Page:
         """The text of a panel, with single spaces."""
         return " ".join(self.page.get_by_test_id(testid).inner_text().split())
 
+    def park(self) -> None:
+        """Leave nothing of a test behind: no mouse over the page, no intercepted request, no document."""
+        self.page.unroute_all()
+        self.page.mouse.move(-1, -1)
+        self.page.goto("about:blank")
+        self.errors.clear()
+
+
+@pytest.fixture(scope="session")
+def parked(chromium: Callable[..., Any]) -> list[Page]:
+    """Pages without a document, to be taken again: a new browser context costs more than the page in it. Each server
+    has a port, so an origin, of its own, and the page stores nothing there."""
+    return []
+
 
 @pytest.fixture
-def browse(chromium: Callable[..., Any]) -> Iterator[Callable[..., Page]]:
-    """``browse(address)``: a page there. Fails the test when the page threw an error."""
-    opened: list[tuple[Any, Page]] = []
+def browse(chromium: Callable[..., Any], parked: list[Page]) -> Iterator[Callable[..., Page]]:
+    """``browse(address)``: a page there, in a browser context of its own where ``flags`` or ``more`` ask for something.
+    Fails the test when the page threw an error."""
+    opened: list[tuple[bool, Page]] = []
 
     def visit(address: str, *, flags: tuple[str, ...] = (), size: tuple[int, int] = (1280, 800), **more: Any) -> Page:
         viewport = {"width": size[0], "height": size[1]}
-        context = chromium(*flags).new_context(viewport=viewport, **more)
-        page = Page(context.new_page())
-        opened.append((context, page))
+        plain = not flags and not more
+        if plain and parked:
+            page = parked.pop()
+            page.page.set_viewport_size(viewport)
+        else:
+            page = Page(chromium(*flags).new_context(viewport=viewport, **more).new_page())
+        opened.append((plain, page))
         page.page.goto(address)
         return page
 
     yield visit
-    for context, _ in opened:
-        context.close()
-    assert [error for _, page in opened for error in page.errors] == []
+    errors = [error for _, page in opened for error in page.errors]
+    for plain, page in opened:
+        try:
+            if plain and not page.errors:
+                page.park()
+                parked.append(page)
+                continue
+        except playwright.Error:  # a page that cannot even be left is not used again
+            pass
+        page.page.context.close()
+    assert errors == []
 
 
 @pytest.fixture

@@ -159,6 +159,43 @@ def test_a_case_worth_a_look_is_pinned_and_told(decide, built):
     until(lambda: page.page.evaluate(CHECK) == [], "the cards to have come to rest")
 
 
+def test_a_margin_asks_for_more_and_is_kept_in_the_address(decide):
+    found, page = decide("table", "#drawer=decisions&decisions=case&pin=5")
+    audit = found[0]
+
+    def ways(margin: float) -> list[tuple[list[str], float]]:
+        page.wait(f"decided.recourse?.margin === {margin}", "what would change it")
+        told = page.ask("decided.recourse")
+        case = audit.counterfactuals(rows=[5], margin=margin)[0]
+        assert [way["scoreAfter"] for way in told["found"]] == pytest.approx([each.score_after for each in case])
+        assert told["threshold"] == 0.5
+        return [([c["column"] for c in way["changes"]], way["scoreAfter"]) for way in told["found"]]
+
+    plain = ways(0)
+    assert "At the threshold many do not survive a refit" in page.words("recourse")
+    field = page.page.get_by_test_id("margin")
+    field.fill("0.3")
+    field.press("Enter")
+    wide = ways(0.3)
+    assert min(score for _, score in wide) >= 0.8 > min(score for _, score in plain)
+    assert "margin=0.3" in page.page.url
+    first = page.words("recourse")
+    assert f"decided '{page.ask('decided.recourse.desired')}' with 0.8" in first
+    assert "threshold 0.5, margin 0.3" in first
+    page.page.reload()
+    page.ready()
+    assert ways(0.3) == wide
+    assert page.page.get_by_test_id("margin").input_value() == "0.3"
+    field = page.page.get_by_test_id("margin")
+    field.fill("0.5")
+    field.press("Enter")
+    until(lambda: "margin is how far beyond the threshold" in page.words("recourse"), "the refusal")
+    field.fill("-1")
+    field.press("Enter")
+    assert field.input_value() == "0.5"
+    assert "margin=0.5" in page.page.url
+
+
 def test_a_picture_is_changed_step_by_step(decide):
     found, page = decide("image", "#drawer=decisions&decisions=case&pin=5")
     until(lambda: page.page.get_by_test_id("case").count(), "the case")

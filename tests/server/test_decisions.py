@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import deepspace as ds
-from deepspace.decisions import Audit, case_precedents
+from deepspace.decisions import Audit, Constraints, case_precedents
 from deepspace.decisions.boundary import (
     boundary,
     compare_boundaries,
@@ -22,6 +22,7 @@ from deepspace.decisions.boundary import (
     triangle,
 )
 from deepspace.server import Session
+from deepspace.server.cases import Recourse
 from tests.decisions import planted
 from tests.server.conftest import Running
 
@@ -140,8 +141,30 @@ def test_a_case_is_told_as_python_tells_it(server: Running, space: ds.Space, aud
         assert {c["column"] for c in way["changes"]} <= set(planted.DECISIVE), "only what decides is changed"
         assert way["scoreAfter"] >= 0.5
         assert len(way["path"]) > 1
+    assert (ways["threshold"], ways["margin"]) == (0.5, 0)
+    wide = ask(server, "/0/recourse", params={"row": row, "margin": 0.3})
+    assert (wide["threshold"], wide["margin"]) == (0.5, 0.3)
+    assert min(way["scoreAfter"] for way in wide["found"]) >= 0.8
+    refused = server.http.get("/api/decisions/0/recourse", params={"row": row, "margin": 0.5})
+    assert refused.status_code == 400
+    assert "margin is how far beyond the threshold" in refused.text
     reasons = ask(server, "/0/reasons", params={"row": row})
     assert all(r["text"].split()[0] in planted.DECISIVE for r in reasons["reasons"])
+
+
+def test_what_the_page_was_started_with_is_kept(space: ds.Space, audits: list[Audit]) -> None:
+    limits = Constraints.of({"relations": ["income <= 39"]})
+    running = Running(Session(space.name, space=space, audits=audits, recourse=Recourse(limits, 0.2)))
+    try:
+        info = ask(running, "")
+        assert (info["margin"], info["constraints"]) == (0.2, "relation: income <= 39")
+        poor = int(np.flatnonzero(planted.frame(400)["income"] < 35)[0])
+        told = ask(running, "/0/recourse", params={"row": poor})
+        assert not told["found"]
+        assert "income <= 39 must hold" in told["refused"]
+        assert told["margin"] == 0.2
+    finally:
+        running.close()
 
 
 def test_pairs_and_triangles(server: Running, audits: list[Audit]) -> None:

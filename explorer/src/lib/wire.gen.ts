@@ -51,7 +51,7 @@ export interface CaseInfo {
   notes: string[];
 }
 
-/** A precedent. ``happened``: its known outcome; ``differs``: what is unlike the case, from the case to the row, the most unlike first. */
+/** A precedent. ``happened``: its known outcome; ``differs``: what is unlike the case, from the case to the row, the most unlike first; ``beside``: the same in columns that the predictor is not given. */
 export interface CaseRow {
   row: number;
   distance: number;
@@ -60,6 +60,7 @@ export interface CaseRow {
   happened: string | null;
   right: boolean | null;
   differs: string[];
+  beside: string[];
 }
 
 /** One formatted cell of a record. ``share``, 0..1, is drawn as a bar behind a count. */
@@ -198,11 +199,13 @@ export interface DecidedInfo {
   scores: number[];
 }
 
-/** ``command``: how to begin with a predictor. ``generative``: whether places decode. */
+/** ``command``: how to begin with a predictor. ``generative``: whether places decode. ``margin``: how far beyond the threshold counterfactuals lie unless the page asks otherwise; ``constraints``: what they keep to, "" for nothing. */
 export interface DecisionsInfo {
   predictors: PredictorInfo[];
   command: string;
   generative: boolean;
+  margin: number;
+  constraints: string;
 }
 
 export interface DecodeRequest {
@@ -567,7 +570,7 @@ export interface Head {
   cells: string[][];
 }
 
-/** ``limit``: the reconstruction error beyond which a row is far outside the others, as ``far`` of ``n`` are. */
+/** ``limit``: the reconstruction error beyond which a row is far outside the others, as ``far`` of ``n`` are. ``held_out``: where rows were held out in groups, which they are, in words; else empty. */
 export interface HealthInfo {
   epochs: EpochInfo[];
   bestEpoch: number | null;
@@ -579,6 +582,7 @@ export interface HealthInfo {
   median: number | null;
   errorUnit: string;
   n: number;
+  heldOut: string;
 }
 
 export interface ImageContent {
@@ -841,7 +845,7 @@ export interface PinRequest {
   row: number | null;
 }
 
-/** One predictor; ``decision``, ``score`` and ``verdict``: the columns to colour by, the last where it is known what happened. ``favourable``: the place of the outcome that people want. ``tested``: rows that it was not fitted on, as far as is known (``tested_known``: somebody said so). ``python``: how a script names it. */
+/** One predictor; ``decision``, ``score`` and ``verdict``: the columns to colour by, the last where it is known what happened. ``favourable``: the place of the outcome that people want. ``values``: it answers values, no probabilities. ``tested``: rows that it was not fitted on, as far as is known (``tested_known``: somebody said so). ``python``: how a script names it. */
 export interface PredictorInfo {
   index: number;
   name: string;
@@ -849,6 +853,7 @@ export interface PredictorInfo {
   outcomes: string[];
   favourable: number | null;
   threshold: number | null;
+  values: boolean;
   target: string | null;
   tested: number;
   testedKnown: boolean;
@@ -941,21 +946,25 @@ export interface RecentInfo {
   missing: boolean;
 }
 
-/** What would change a decision. Where nothing was found ``refused`` says why, and ``closest`` came nearest. */
+/** What would change a decision. ``threshold``: from which score on it is ``desired``, None of many outcomes, and ``margin`` how far beyond. Where nothing was found ``refused`` says why, and ``closest`` came nearest. */
 export interface RecourseInfo {
   row: number;
   outcome: string;
   desired: string;
+  threshold: number | null;
+  margin: number;
   found: RecourseWay[];
   refused: string | null;
   closest: RecourseWay | null;
   notes: string[];
 }
 
-/** One counterfactual, re-scored by the predictor. ``changes``: of a record; ``contents``: else the way there in generated items, the last one is the counterfactual. ``score_before``, ``score_after``: towards what is desired. ``support``: of the real rows nearest to it, how many are decided so. ``path``: places on the map. */
+/** One counterfactual, re-scored by the predictor. ``changes``: of a record; ``contents``: else the way there in generated items, the last one is the counterfactual; ``visible``: what a person can see of that, ``more``: how far it goes, both "" of a record. ``score_before``, ``score_after``: towards what is desired. ``support``: of the real rows nearest to it, how many are decided so. ``path``: places on the map. */
 export interface RecourseWay {
   changes: ChangedCell[];
   contents: (ImageContent | SignalContent | TableContent | VectorContent)[];
+  visible: string;
+  more: string;
   scoreBefore: number;
   scoreAfter: number;
   outcome: string;

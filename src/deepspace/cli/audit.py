@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deepspace.cli import options as o
+from deepspace.cli import predicting as p
 from deepspace.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,33 +31,18 @@ def audit(
         str | None,
         typer.Option("--target", metavar="COLUMN", help="What really happened; the space's own target, if left out."),
     ] = None,
-    favourable: Annotated[
-        str | None, typer.Option("--favourable", metavar="OUTCOME", help="The decision that people want.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", help="From which probability or value on; .5 of two, if left out.")
-    ] = None,
+    favourable: p.Favourable = None,
+    threshold: p.Threshold = None,
     classes: Annotated[
         str | None,
         typer.Option("--classes", metavar="A,B", help="The outcomes in the predictor's order, where it has no names."),
     ] = None,
-    held_out: Annotated[
-        str | None,
-        typer.Option("--held-out", metavar="ROWS", help="Rows that the predictor was not fitted on: a file of row "
-                     "numbers, one a line, or an SQL condition. Left out: those that the space held out."),
-    ] = None,
+    held_out: p.HeldOut = None,
     groups: Annotated[
         list[str] | None, typer.Option("--groups", metavar="COLUMN", help="Compare its values; may be repeated.")
     ] = None,
-    constraints: Annotated[
-        Path | None,
-        typer.Option("--constraints", metavar="FILE", help="What a counterfactual may change: YAML or JSON."),
-    ] = None,
-    margin: Annotated[
-        float,
-        typer.Option("--margin", help="How far beyond the threshold the score of a counterfactual must lie, so that it "
-                     "holds when the predictor is fitted anew.", min=0.0),
-    ] = 0.0,
+    constraints: p.ConstraintsFile = None,
+    margin: p.Margin = 0.0,
     wording: Annotated[
         Path | None,
         typer.Option("--wording", metavar="FILE", help="Column names in your own words, for reasons: YAML or JSON."),
@@ -73,10 +59,7 @@ def audit(
         typer.Option("--statements", metavar="FILE", help="YAML or JSON of what only the owner can say, {key: text}; "
                      "the report names the keys."),
     ] = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option("--trust", metavar="TYPE", help="A type that a .skops file may hold; may be repeated."),
-    ] = None,
+    trust: p.Trust = None,
     against: Annotated[
         Path | None,
         typer.Option("--against", metavar="FILE.json", help="An earlier report of this kind: say what changed."),
@@ -109,7 +92,7 @@ def audit(
         )  # fmt: skip
         found = audited(
             opened, predictor, target=target, favourable=favourable, threshold=threshold,
-            held_out=None if held_out is None else _rows(held_out, opened), most=most, time_limit=time_limit,
+            held_out=p.rows_of(held_out, opened), most=most, time_limit=time_limit,
             tell=_counted(tell), trust=tuple(trust or ()),
             **({} if classes is None else {"classes": [name.strip() for name in classes.split(",")]}),
         )  # fmt: skip
@@ -125,11 +108,9 @@ def audit(
 
 def _readable(space: Space, constraints: Path | None, wording: Path | None, current: Path | None) -> None:
     """What the user wrote is read before the work; what it says of a case, or of the data, is each section's own."""
-    from deepspace.decisions.counterfactuals import Constraints
     from deepspace.decisions.reasons import Wording
 
-    if space.schema.form == "table":
-        Constraints.of(constraints).check([column.name for column in space.schema.features])
+    p.constraints_of(constraints, space)
     Wording.of(wording)
     if current is not None and not current.exists():
         raise DataError(f"there is no file '{current}' to compare with; check the path, seen from {Path.cwd()}.")
@@ -143,20 +124,6 @@ def _missing(target: str | None, space: Space) -> str:
 
 def _counted(tell: Callable[[str], None]) -> Callable[[int, int], None]:
     return lambda done, of: tell(f"what the predictor says, {done:,} of {of:,} rows")
-
-
-def _rows(told: str, space: Space) -> Any:
-    """Row numbers from a file, or those that fulfil a condition."""
-    path = Path(told)
-    if not path.is_file():
-        if path.suffix in (".txt", ".csv", ".json", ".npy") and " " not in told:
-            raise DataError(f"there is no file '{told}' of row numbers; check the path, seen from {Path.cwd()}.")
-        return space.rows.select(told)
-    words = path.read_text(encoding="utf-8").split()
-    bad = next((word for word in words if not word.isdecimal()), None)
-    if bad is not None:
-        raise DataError(f"{path.name} holds {bad[:40]!r}, which is no row number; write one a line, from 0.")
-    return [int(word) for word in words]
 
 
 def _statements(file: Path | None) -> dict[str, str]:

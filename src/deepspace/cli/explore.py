@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from deepspace.cli import options as o
+from deepspace.cli import predicting as p
 from deepspace.errors import ServerError
 
 __all__ = ["explore"]
@@ -27,6 +28,7 @@ def explore(
     output: o.Output = None,
     target: o.Target = None,
     include_target: o.IncludeTarget = False,
+    groups: o.Groups = None,
     schema: o.SchemaFile = None,
     modality: o.Modality = None,
     image_size: o.ImageSize = None,
@@ -51,13 +53,12 @@ def explore(
             help="A model to look at on the map: FILE.onnx, FILE.skops or package:function; may be repeated.",
         ),
     ] = None,
-    favourable: Annotated[
-        str | None, typer.Option("--favourable", metavar="VALUE", help="The decision that people want.")
-    ] = None,
-    trust: Annotated[
-        list[str] | None,
-        typer.Option("--trust", metavar="TYPE", help="A type that a .skops file may hold; may be repeated."),
-    ] = None,
+    favourable: p.Favourable = None,
+    threshold: p.Threshold = None,
+    held_out: p.HeldOut = None,
+    constraints: p.ConstraintsFile = None,
+    margin: p.Margin = 0.0,
+    trust: p.Trust = None,
 ) -> None:
     """Fit DATA, or open SPACE, and walk it in the browser.
 
@@ -68,25 +69,32 @@ def explore(
     from deepspace.cli.terminal import say
     from deepspace.cli.walking import desk, fit_session, open_session, walk, walk_desk
 
+    about = (favourable, threshold, held_out, constraints, trust)
     if source is None:
         if host not in _LOOPBACK:
             raise ServerError("the start page can read and write your files, so it is served to this machine alone; "
                               "name a space or data to share, or leave --host out.")  # fmt: skip
-        named = (beside, output, target, schema, modality, image_size, epochs, latent_dim, batch_size, model)
-        if any(option is not None for option in (*named, predictor, favourable, trust)):
+        named = (beside, output, target, groups, schema, modality, image_size, epochs, latent_dim, batch_size, model)
+        if margin or any(option is not None for option in (*named, predictor, *about)):
             raise ServerError("these options need DATA to fit or a SPACE; without it the page asks for everything.")
         walk_desk(desk(Path.cwd()), port=port, open_browser=not no_browser)
         return
     if is_space(source):
         if output is not None or overwrite:
             say("note: opening a saved space; -o and --overwrite are for data.")
-        session = open_session(source, beside, predictor or (), target, favourable, trust or ())
+        if not predictor and (margin or any(option is not None for option in about)):
+            raise ServerError("--favourable, --threshold, --held-out, --constraints, --margin and --trust are about a "
+                              "predictor; name it with --predictor.")  # fmt: skip
+        session = open_session(
+            source, beside, predictor or (), target, favourable, trust or (), threshold=threshold, held_out=held_out,
+            constraints=constraints, margin=margin,
+        )  # fmt: skip
     else:
         if predictor:
             raise ServerError("--predictor needs a saved SPACE, and this is data; fit it first with `deepspace fit`.")
         chosen = FitOptions(
             source, suffixed(output or default_output(source)), target, include_target, schema, modality, image_size,
-            seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()),
+            seed, epochs, latent_dim, batch_size, max_seconds, threads, overwrite, model, tuple(settings or ()), groups,
         )  # fmt: skip
         session = fit_session(chosen, named=output is not None)
     if host not in _LOOPBACK:

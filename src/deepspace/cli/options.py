@@ -11,6 +11,7 @@ __all__ = [
     "BatchSize",
     "Data",
     "Epochs",
+    "Groups",
     "ImageSize",
     "IncludeTarget",
     "LatentDim",
@@ -37,6 +38,10 @@ Target = Annotated[
     str | None, typer.Option("--target", metavar="COLUMN", help="The column to colour and test by; never trained on.")
 ]
 IncludeTarget = Annotated[bool, typer.Option("--include-target", help="Train on the target column all the same.")]
+Groups = Annotated[
+    str | None,
+    typer.Option("--groups", metavar="COLUMN", help="Rows with the same value (a patient) are held out together."),
+]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", metavar="FILE", help="YAML or JSON that overrides what is inferred.")
 ]

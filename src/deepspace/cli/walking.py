@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from deepspace.cli.fitting import RESUME, FitOptions, default_output
+from deepspace.cli.predicting import constraints_of, rows_of
 from deepspace.cli.progress import FitDisplay
 from deepspace.cli.terminal import result, say
 from deepspace.errors import DeepspaceError, SpaceError
@@ -20,7 +21,7 @@ from deepspace.errors import DeepspaceError, SpaceError
 if TYPE_CHECKING:
     from deepspace.api import Space
     from deepspace.data import Dataset
-    from deepspace.decisions import Audit
+    from deepspace.decisions import Audit, Constraints
     from deepspace.server import Session
     from deepspace.server.desk.desk import Desk
     from deepspace.server.desk.orders import Order
@@ -44,33 +45,46 @@ def open_session(
     target: str | None = None,
     favourable: str | None = None,
     trust: Sequence[str] = (),
+    *,
+    threshold: float | None = None,
+    held_out: str | None = None,
+    constraints: Path | None = None,
+    margin: float = 0.0,
 ) -> Session:
     """A session over a saved space, with another one to compare it with where there is one, and predictors to look at.
 
-    Its model and map are loaded now, so what is wrong with them is said at once.
+    constraints, margin: of the counterfactuals that the page asks for, the margin until it is changed there. The
+    space's model and map are loaded now, so what is wrong with them is said at once.
     """
     from deepspace.api import open as open_space
     from deepspace.server import Session
+    from deepspace.server.cases import Recourse
     from deepspace.server.desk.recent import Recent
 
     space = open_space(path)
     _ = space.model, space.map
-    audits = _audits(space, predictors, target, favourable, tuple(trust))
+    limits, held = constraints_of(constraints, space), rows_of(held_out, space)
+    options = {
+        "target": target, "favourable": favourable, "threshold": threshold, "held_out": held, "trust": tuple(trust)
+    }  # fmt: skip
+    audits = _audits(space, predictors, options, limits, margin)
     Recent().remember(space)
     other = None if beside is None else open_space(beside)
-    return Session(space.name, space=space, beside=other, audits=audits)
+    return Session(space.name, space=space, beside=other, audits=audits, recourse=Recourse(limits, margin))
 
 
 def _audits(
-    space: Space, predictors: Sequence[str], target: str | None, favourable: str | None, trust: tuple[str, ...]
+    space: Space, predictors: Sequence[str], options: dict[str, Any], limits: Constraints | None, margin: float
 ) -> list[Audit]:
     """Each predictor, tried on a few rows, so that what is wrong with one is said before the page is served."""
     if not predictors:
         return []
     from deepspace.decisions import Audit
+    from deepspace.decisions.counterfactuals.finding import check
 
-    audits = [Audit(space, name, target=target, favourable=favourable, trust=trust) for name in predictors]
+    audits = [Audit(space, name, **options) for name in predictors]
     for audit in audits:
+        check(audit, limits, margin)
         for note in audit.notes:
             say(f"note: {note}")
     return audits

@@ -45,7 +45,7 @@ def make_server(
     server of the page). shared: the selection and the pin, for a program that reads and sets them. frames: origins
     whose pages may hold this one in a frame.
     """
-    views = Views(session.beside, session.audits)
+    views = Views(session.beside, session.audits, session.recourse)
     hub = Hub(session, views, shared)
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from deepspace.server.formatting import cell
 if TYPE_CHECKING:
     from deepspace.decisions import Answers, Audit
     from deepspace.decisions.case_precedents import Side
-    from deepspace.decisions.counterfactuals import Counterfactual
+    from deepspace.decisions.counterfactuals import Constraints, Counterfactual
     from deepspace.server.items import Items
 
-__all__ = ["Cases"]
+__all__ = ["Cases", "Recourse"]
 
 PRECEDENTS = 5
 WAYS = 3
@@ -26,11 +26,18 @@ _FRAMES = 7
 _DIGITS = 6
 
 
+class Recourse(NamedTuple):
+    """How counterfactuals are asked for where the page says nothing else."""
+
+    constraints: Constraints | None = None
+    margin: float = 0.0
+
+
 class Cases:
     """Of the rows of one space."""
 
-    def __init__(self, items: Items) -> None:
-        self.items, self.space = items, items.space
+    def __init__(self, items: Items, asked: Recourse) -> None:
+        self.items, self.space, self.asked = items, items.space, asked
 
     def of(self, audit: Audit, row: int) -> wire.CaseInfo:
         own = audit.ask_rows([row])
@@ -50,14 +57,20 @@ class Cases:
             notes=list(found.notes),
         )
 
-    def recourse(self, audit: Audit, row: int) -> wire.RecourseInfo:
+    def recourse(self, audit: Audit, row: int, margin: float | None = None) -> wire.RecourseInfo:
         """What would change the decision on a row."""
-        found = counterfactuals(audit, rows=[row], k=WAYS)
+        margin = self.asked.margin if margin is None else margin
+        found = counterfactuals(audit, rows=[row], k=WAYS, constraints=self.asked.constraints, margin=margin)
         case = found[0]
+        level = audit.threshold
+        if level is not None and audit.predictor.kind != "values" and case.desired == audit.outcomes[0]:
+            level = 1 - level  # of the first outcome's probability
         return wire.RecourseInfo(
             row=row,
             outcome=case.outcome,
             desired=case.desired,
+            threshold=level,
+            margin=margin,
             found=[self._way(one, row) for one in case.found],
             refused=case.refused,
             closest=None if case.closest is None else self._way(case.closest, row),
@@ -80,6 +93,8 @@ class Cases:
                 for c in found.changes
             ],
             contents=contents,
+            visible="" if found.visible is None else found.visible.text,
+            more="" if found.visible is None else found.visible.more,
             score_before=found.score_before,
             score_after=found.score_after,
             outcome=found.outcome,
@@ -127,7 +142,8 @@ def _side(side: Side) -> list[wire.CaseRow]:
             score=float(score),
             happened=None if truth < 0 else side.outcomes[truth],
             right=None if truth < 0 else bool(truth == decision),
-            differs=[str(d) for d in side.differs[i]] if side.differs else [],
+            differs=[str(d) for d in side.differs[i] if d.given is not False] if side.differs else [],
+            beside=[str(d) for d in side.differs[i] if d.given is False] if side.differs else [],
         )
         for i, (row, distance, decision, score, truth) in enumerate(rows)
     ]

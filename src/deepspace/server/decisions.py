@@ -16,7 +16,7 @@ from deepspace.decisions.boundary import Boundary, Doubt, Share, Triangle, trian
 from deepspace.errors import SpaceError
 from deepspace.metrics import ood
 from deepspace.server import wire
-from deepspace.server.cases import Cases
+from deepspace.server.cases import Cases, Recourse
 from deepspace.server.looks import Look, share_info
 
 if TYPE_CHECKING:
@@ -37,10 +37,16 @@ class Decisions:
     columns: those of each audit, as ``add_columns`` gives them.
     """
 
-    def __init__(self, items: Items, audits: Sequence[Audit], columns: Sequence[tuple[int, int, int | None]]) -> None:
+    def __init__(
+        self,
+        items: Items,
+        audits: Sequence[Audit],
+        columns: Sequence[tuple[int, int, int | None]],
+        recourse: Recourse | None = None,
+    ) -> None:
         self.items, self.space, self.audits, self.columns = items, items.space, list(audits), list(columns)
         self.looks = [Look(audit) for audit in self.audits]
-        self.cases = Cases(items)
+        self.cases = Cases(items, recourse or Recourse())
         self._slow = threading.Lock()
         self.likeness = lru_cache(maxsize=512)(self._likeness)
         self.triangle = lru_cache(maxsize=32)(self._triangle)
@@ -62,12 +68,16 @@ class Decisions:
             predictors=[self._predictor(i) for i in range(len(self.audits))],
             command=f"deepspace explore {self.space.folder.name} --predictor model.onnx{asked}",
             generative="decoder" not in self.space.lacks,
+            margin=self.cases.asked.margin,
+            constraints=str(self.cases.asked.constraints) if self.cases.asked.constraints else "",
         )
 
     def _predictor(self, number: int) -> wire.PredictorInfo:
         audit = self.audits[number]
         decision, score, verdict = self.columns[number]
         options = "" if audit.favourable is None else f", favourable={audit.outcomes[audit.favourable]!r}"
+        if audit.threshold not in (None, 0.5):
+            options += f", threshold={audit.threshold!r}"
         return wire.PredictorInfo(
             index=number,
             name=_titles(self.audits)[number],
@@ -75,6 +85,7 @@ class Decisions:
             outcomes=list(audit.outcomes),
             favourable=audit.favourable,
             threshold=audit.threshold,
+            values=audit.predictor.kind == "values",
             target=None if audit.target is None else audit.target.name,
             tested=len(audit.tested),
             tested_known=audit.tested_known,
@@ -103,10 +114,11 @@ class Decisions:
         self._check(row)
         return self.cases.of(audit, row)
 
-    def recourse(self, number: int, row: int) -> wire.RecourseInfo:
+    def recourse(self, number: int, row: int, margin: float | None = None) -> wire.RecourseInfo:
+        """margin: None for the one that the page was started with. Raises SpaceError for one that cannot be."""
         audit = self.audit(number)
         self._check(row)
-        return self.cases.recourse(audit, row)
+        return self.cases.recourse(audit, row, margin)
 
     def reasons(self, number: int, row: int) -> wire.ReasonsInfo:
         audit = self.audit(number)

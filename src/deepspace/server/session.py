@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from deepspace.decisions import Audit
     from deepspace.models.base import LatentModel
+    from deepspace.server.cases import Recourse
     from deepspace.server.preview import Previews
     from deepspace.space import BaseSpace
 
@@ -40,7 +41,8 @@ class Fit(Protocol):
 
 class Session:
     """Thread-safe holder of one space, or of the fit that will become one. ``beside``: another space of the same rows
-    to compare it with, instead of its principal components. ``audits``: predictors of the space to be looked at.
+    to compare it with, instead of its principal components. ``audits``: predictors of the space to be looked at,
+    ``recourse`` how counterfactuals are asked for.
 
     >>> session = Session("digits.space", space=space)        # ready at once
     >>> session = Session("digits", start=fit); session.start()   # serves previews until the space is there
@@ -55,10 +57,11 @@ class Session:
         notes: Sequence[str] = (),
         beside: BaseSpace | None = None,
         audits: Sequence[Audit] = (),
+        recourse: Recourse | None = None,
     ) -> None:
         if space is not None and beside is not None:
             check_same_rows(space, beside)
-        self.beside, self.audits = beside, tuple(audits)
+        self.beside, self.audits, self.recourse = beside, tuple(audits), recourse
         self._lock = threading.Lock()
         self._fit = start
         self._thread: threading.Thread | None = None

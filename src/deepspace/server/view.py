@@ -26,6 +26,7 @@ from deepspace.server.wire import MapInfo, SpaceInfo
 
 if TYPE_CHECKING:
     from deepspace.decisions import Audit
+    from deepspace.server.cases import Recourse
     from deepspace.space import BaseSpace
 
 __all__ = ["View", "Views"]
@@ -47,11 +48,17 @@ def _plain(value: Any) -> Any:
 class View:
     """One space as the page sees it."""
 
-    def __init__(self, space: BaseSpace, beside: BaseSpace | None = None, audits: Sequence[Audit] = ()) -> None:
+    def __init__(
+        self,
+        space: BaseSpace,
+        beside: BaseSpace | None = None,
+        audits: Sequence[Audit] = (),
+        recourse: Recourse | None = None,
+    ) -> None:
         self.space = space
         self.items = Items(space)
         self.columns = Columns(space)
-        self.decisions = Decisions(self.items, audits, add_columns(self.columns, audits))
+        self.decisions = Decisions(self.items, audits, add_columns(self.columns, audits), recourse)
         self.films = Films(self.items)
         self.layers = MapLayers(space)
         self.network = Inside(self.items)
@@ -102,13 +109,15 @@ class View:
 class Views:
     """The view of whichever space a session holds, made once."""
 
-    def __init__(self, beside: BaseSpace | None = None, audits: Sequence[Audit] = ()) -> None:
-        self._beside, self._audits = beside, audits
+    def __init__(
+        self, beside: BaseSpace | None = None, audits: Sequence[Audit] = (), recourse: Recourse | None = None
+    ) -> None:
+        self._beside, self._audits, self._recourse = beside, audits, recourse
         self._lock = threading.Lock()
         self._view: View | None = None
 
     def of(self, space: BaseSpace) -> View:
         with self._lock:
             if self._view is None or self._view.space is not space:
-                self._view = View(space, self._beside, self._audits)
+                self._view = View(space, self._beside, self._audits, self._recourse)
             return self._view

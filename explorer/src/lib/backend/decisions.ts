@@ -25,8 +25,8 @@ export interface Deciding {
   drawing(predictor: number, view: DecisionView): Promise<Drawing>;
   doubt(predictor: number): Promise<Doubt>;
   case(predictor: number, row: number, signal: AbortSignal): Promise<wire.CaseInfo>;
-  /** What would change the decision on a row; a picture's ways are made while one waits. */
-  recourse(predictor: number, row: number, signal: AbortSignal): Promise<Recourse>;
+  /** What would change the decision on a row, at least `margin` past the threshold; a picture's ways are made while one waits. */
+  recourse(predictor: number, row: number, margin: number, signal: AbortSignal): Promise<Recourse>;
   /** The principal reasons of an adverse decision. */
   reasons(predictor: number, row: number, signal: AbortSignal): Promise<wire.ReasonsInfo>;
   /** How like anything seen: some seconds at first. */
@@ -58,8 +58,8 @@ export class HttpDeciding implements Deciding {
   drawing = async (predictor: number, view: DecisionView): Promise<Drawing> => raster(await this.json<wire.DrawingInfo>(`/${predictor}/drawing?view=${view}`));
   doubt = async (predictor: number): Promise<Doubt> => raster(await this.json<wire.DoubtInfo>(`/${predictor}/doubt`));
   case = (predictor: number, row: number, signal: AbortSignal) => this.json<wire.CaseInfo>(`/${predictor}/case?row=${row}`, { signal });
-  recourse = async (predictor: number, row: number, signal: AbortSignal): Promise<Recourse> => {
-    const found = await this.json<wire.RecourseInfo>(`/${predictor}/recourse?row=${row}`, { signal });
+  recourse = async (predictor: number, row: number, margin: number, signal: AbortSignal): Promise<Recourse> => {
+    const found = await this.json<wire.RecourseInfo>(`/${predictor}/recourse?row=${row}&margin=${margin}`, { signal });
     return { ...found, found: found.found.map(readRecourse), closest: found.closest && readRecourse(found.closest) };
   };
   reasons = (predictor: number, row: number, signal: AbortSignal) => this.json<wire.ReasonsInfo>(`/${predictor}/reasons?row=${row}`, { signal });
@@ -72,7 +72,7 @@ export class HttpDeciding implements Deciding {
 /** The fixture has no predictor. */
 export class FixtureDeciding implements Deciding {
   async info(): Promise<wire.DecisionsInfo> {
-    return { predictors: [], command: "deepspace explore fixture.space --predictor model.onnx", generative: true };
+    return { predictors: [], command: "deepspace explore fixture.space --predictor model.onnx", generative: true, margin: 0, constraints: "" };
   }
 
   async look(): Promise<never> { throw new Error("There is no predictor."); }

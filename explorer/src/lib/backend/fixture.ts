@@ -217,7 +217,7 @@ export class FixtureBackend implements Backend {
     });
     return {
       epochs, bestEpoch: 17, stopped: "early", dimensions: Array.from({ length: 8 }, (_, index) => ({ index, mean: index / 20, deviation: 1 - index / 12, active: index < 6 })),
-      worst: Array.from({ length: 12 }, (_, i) => ({ row: 31 * i, error: 0.9 - i / 40, seen: i % 5 > 0 })), limit: 0.8, far: 4, median: 0.2, errorUnit: "made up", n: this.n,
+      worst: Array.from({ length: 12 }, (_, i) => ({ row: 31 * i, error: 0.9 - i / 40, seen: i % 5 > 0 })), limit: 0.8, far: 4, median: 0.2, errorUnit: "made up", n: this.n, heldOut: "",
     };
   }
 

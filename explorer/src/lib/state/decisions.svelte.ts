@@ -35,6 +35,10 @@ export class DecisionsState implements Part {
   private doubts: Readonly<Record<number, Doubt>> = $state.raw({});
   private readonly fetching = new Set<string>();
   private asking: AbortController | null = null;
+  private seeking: AbortController | null = null;
+  /** How far past the threshold, as chosen here. */
+  private past: number | null = $state(null);
+  private sought = 0;
   private meshing: AbortController | null = null;
   private opening: Promise<void> | null = null;
   private asked = -1;
@@ -44,6 +48,8 @@ export class DecisionsState implements Part {
   readonly predictor: PredictorInfo | null = $derived(this.info?.predictors[this.at] ?? null);
   readonly look: Watched<Looking> | null = $derived(this.looks[this.at] ?? null);
   readonly found: LookInfo | null = $derived(this.look?.now?.found ?? null);
+  /** How far past the threshold a counterfactual must lie. */
+  readonly margin: number = $derived(this.past ?? this.info?.margin ?? 0);
   /** Without a decoder there is one view alone. */
   readonly view: DecisionView = $derived(this.info?.generative === false ? "static" : this.chosen);
   readonly drawing: Drawing | null = $derived(this.drawings[`${this.at}:${this.view}`]?.drawing ?? null);
@@ -120,11 +126,34 @@ export class DecisionsState implements Part {
       .finally(() => this.fetching.delete(key));
   }
 
+  /** Asks for counterfactuals that far past the threshold from now on. */
+  keep(margin: number): void {
+    this.past = margin === this.info?.margin ? null : margin;
+  }
+
+  /** Looks for what would change the decision on a row. */
+  private async seek(row: number): Promise<void> {
+    this.seeking?.abort();
+    const { signal } = (this.seeking = new AbortController());
+    this.recourse = this.way = this.recourseFailure = null;
+    this.sought = this.margin;
+    try {
+      const found = await this.backend.recourse(this.at, row, this.margin, signal);
+      if (!signal.aborted) this.recourse = found;
+    } catch (error) {
+      if (!signal.aborted) this.recourseFailure = (error as Error).message;
+    }
+  }
+
   /** Looks at a row as the predictor of the moment decides it: what is quick first. */
   async of(row: number | null): Promise<void> {
     const same = this.case?.row === row && this.asked === this.at;
-    if (same && row !== null) return;
+    if (same && row !== null) {
+      if (this.sought !== this.margin) void this.seek(row);
+      return;
+    }
     this.asking?.abort();
+    this.seeking?.abort();
     this.case = this.recourse = this.reasons = this.way = null;
     this.caseFailure = this.recourseFailure = this.reasonsFailure = null;
     if (row === null || !this.predictor) return;
@@ -143,7 +172,7 @@ export class DecisionsState implements Part {
     const predictor = this.info!.predictors[at]!;
     const adverse = predictor.favourable !== null && this.case.own.outcome !== predictor.favourable;
     const tasks = [
-      this.backend.recourse(at, row, signal).then((r) => void (signal.aborted || (this.recourse = r)), (e: Error) => void (this.recourseFailure = said(e))),
+      this.seek(row),
       ...(adverse ? [this.backend.reasons(at, row, signal).then((r) => void (signal.aborted || (this.reasons = r)), (e: Error) => void (this.reasonsFailure = said(e)))] : []),
     ];
     await Promise.all(tasks);
@@ -171,6 +200,7 @@ export class DecisionsState implements Part {
     if (this.at) values.set("predictor", String(this.at));
     if (this.chosen === "static") values.set("decided", "static");
     if (this.panel !== "picture") values.set("decisions", this.panel);
+    if (this.past !== null) values.set("margin", String(this.past));
   }
 
   read(values: URLSearchParams): void {
@@ -178,5 +208,7 @@ export class DecisionsState implements Part {
     this.at = /^\d{1,2}$/.test(at) && (!this.info || Number(at) < this.info.predictors.length) ? Number(at) : 0;
     this.chosen = values.get("decided") === "static" ? "static" : "generative";
     this.panel = VIEWS.find((v) => v === values.get("decisions")) ?? "picture";
+    const past = Number(values.get("margin") ?? NaN);
+    this.past = past >= 0 && past < Infinity ? past : null;
   }
 }

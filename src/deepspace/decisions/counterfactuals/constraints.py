@@ -11,8 +11,13 @@ A file is YAML or JSON. All keys are optional:
       - {columns: [age, years], rule: same_step}   # change by the same amount, or not at all
       - {columns: [income, tax], rule: same_direction}
     missing: [phone]                               # cells that may be emptied
+    relations:                                     # + - * / and numbers, <=, >= or =; ``relations`` (the module)
+      - years <= age - 14
+      - down: "'credit amount' / duration"         # not above what it is for the case; up: not below
 
-A cell that stays as it is may lie outside its range; nothing else may.
+A cell that stays as it is may lie outside its range; nothing else may. A relation binds as soon as one of its columns
+changes, and then must hold, even where it does not for the case itself. Where a cell in it is missing, or a divisor is
+0, it cannot be worked out: none of its columns changes, unless that fills the cell. Dates count in days.
 """
 
 from __future__ import annotations
@@ -25,11 +30,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from deepspace.decisions.counterfactuals.relations import Relation
 from deepspace.errors import DataError
 
 __all__ = ["RULES", "Constraints", "Link"]
 
-KEYS = ("immutable", "increase", "decrease", "ranges", "allowed", "linked", "missing")
+KEYS = ("immutable", "increase", "decrease", "ranges", "allowed", "linked", "missing", "relations")
 RULES = ("same_direction", "same_step")
 
 
@@ -51,6 +57,7 @@ class Constraints:
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     linked: tuple[Link, ...] = ()
     missing: tuple[str, ...] = ()
+    relations: tuple[Relation, ...] = ()
     source: str = "the constraints"
 
     @classmethod
@@ -91,8 +98,9 @@ class Constraints:
     def names(self) -> tuple[str, ...]:
         """Every column that is spoken of."""
         linked = [name for link in self.linked for name in link.columns]
+        related = [name for relation in self.relations for name in relation.names]
         every = [*self.immutable, *self.increase, *self.decrease, *self.ranges, *self.allowed, *linked, *self.missing]
-        return tuple(dict.fromkeys(every))
+        return tuple(dict.fromkeys([*every, *related]))
 
     def check(self, columns: Sequence[str]) -> None:
         """Whether the columns exist and the rules go together; what depends on a column's type, ``Bounds`` checks.
@@ -137,6 +145,7 @@ class Constraints:
         lines += [f"range of {name}: {_edge(low)} to {_edge(high)}" for name, (low, high) in self.ranges.items()]
         lines += [f"allowed for {name}: {', '.join(map(str, values))}" for name, values in self.allowed.items()]
         lines += [f"linked by {link.rule}: {', '.join(link.columns)}" for link in self.linked]
+        lines += [f"relation: {relation}" for relation in self.relations]
         return "\n".join(lines) or "no constraints"
 
 
@@ -160,6 +169,7 @@ def _read(content: Mapping[str, Any], source: str) -> Constraints:
         ranges={str(name): _range(value, str(name), source) for name, value in _mapping(given, "ranges", source)},
         allowed={str(name): _values(value, str(name), source) for name, value in _mapping(given, "allowed", source)},
         linked=tuple(_link(value, source) for value in _list(given.get("linked", ()), "linked", source)),
+        relations=tuple(Relation.of(value, source) for value in _list(given.get("relations", ()), "relations", source)),
         source=source,
     )
 

@@ -17,7 +17,7 @@ from deepspace.errors import DataError, ModelError, SpaceError
 if TYPE_CHECKING:
     from deepspace.decisions.audit import Audit
 
-__all__ = ["counterfactuals"]
+__all__ = ["check", "counterfactuals"]
 
 Index = npt.NDArray[np.int64]
 
@@ -59,30 +59,54 @@ def counterfactuals(
     """
     if k < 1:
         raise SpaceError(f"k is the number of counterfactuals an item, 1 or more, got {k}.")
-    most = 1.0 if audit.threshold is None else max(audit.threshold, 1 - audit.threshold)
-    if not 0 <= margin < (np.inf if audit.predictor.kind == "values" else most):
-        raise SpaceError(
-            f"margin is how far beyond the threshold scores must be, 0 or more and possible, got {margin}."
-        )
     if (rows is None) == (x is None):
         raise SpaceError(f"counterfactuals in '{audit.space.name}' need either rows, by number, or x, items.")
     where = None if rows is None else _rows(audit, rows)
     limits = Constraints.of(constraints)
+    check(audit, limits, margin)
     table = audit.space.schema.form == "table"
-    if not table and limits.names:
-        raise DataError(
-            "constraints are on the columns of a table, but "
-            f"'{audit.space.name}' holds {audit.space.schema.modality} rows."
-        )
-    if table:
-        limits.check([column.name for column in audit.space.schema.features])
     cases = (
         _of_tables(audit, where, x, desired, limits, k, margin, tell)
         if table
         else _of_latents(audit, where, x, desired, k, seed, margin, tell)
     )
     notes = tuple(note for note in audit.notes if "not deterministic" in note)
-    return Counterfactuals(tuple(cases), audit.predictor.name, limits, k, seed, notes)
+    return Counterfactuals(tuple(cases), audit.predictor.name, limits, k, seed, (*notes, *_unheld(audit, limits)))
+
+
+def check(audit: Audit, limits: Constraints | None, margin: float) -> None:
+    """Whether counterfactuals can be had so at all. Raises SpaceError and DataError."""
+    space = audit.space
+    most = 1.0 if audit.threshold is None else max(audit.threshold, 1 - audit.threshold)
+    if not 0 <= margin < (np.inf if audit.predictor.kind == "values" else most):
+        raise SpaceError(
+            f"margin is how far beyond the threshold scores must be, 0 or more and possible, got {margin}."
+        )
+    if limits is None:
+        return
+    if space.schema.form == "table":
+        limits.check([column.name for column in space.schema.features])
+    elif limits.names:
+        raise DataError(
+            f"constraints are on the columns of a table, but '{space.name}' holds {space.schema.modality} rows."
+        )
+
+
+def _unheld(audit: Audit, limits: Constraints) -> list[str]:
+    """Of each relation that real rows break, how many: it may not be meant so."""
+    if not limits.relations:
+        return []
+    from deepspace.decisions.counterfactuals.ground import Ground
+    from deepspace.decisions.counterfactuals.legal import Legal
+
+    ground = Ground.of(audit, audit.space.rows.table([c.name for c in audit.space.schema.features], np.arange(0)))
+    counts = Legal.of(ground.vocabulary, limits).related.unheld(ground.codes)
+    every = len(ground.codes)
+    return [
+        f"'{relation}' does not hold in {count:,} of {every:,} training rows, which are not proposed as they are."
+        for relation, count in zip(limits.relations, counts, strict=True)
+        if count
+    ]
 
 
 def _of_tables(

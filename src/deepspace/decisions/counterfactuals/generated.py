@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from deepspace.decisions.counterfactuals.ground import NEAR, reach, training_rows
 from deepspace.decisions.counterfactuals.results import CaseCounterfactuals, Counterfactual, Support
+from deepspace.decisions.counterfactuals.visible import Sight
 from deepspace.decisions.predictors import Answers
 from deepspace.errors import SpaceError
 from deepspace.metrics.heldout import spread
@@ -95,6 +96,10 @@ class _Walk:
         index = faiss.IndexFlatL2(self.latents.shape[1])
         index.add(self.latents)
         return index
+
+    @cached_property
+    def _sight(self) -> Sight:
+        return Sight(self.space, self.latents)
 
     @cached_property
     def _own(self) -> Floats:
@@ -242,7 +247,7 @@ class _Walk:
                 float(distance[m]),
                 float(100 * (1 - np.searchsorted(self._own, distance[m], "left") / len(self._own))),
                 Support(float(alike[m] / near.shape[1]), low, high, near.shape[1]), latents[m], places[m], frames[m],
-                True, noun,
+                True, noun, self._sight.of(encoded, frames[m][0], ends.encoded[place], float(ends.length[place])),
             ))  # fmt: skip
         return out
 

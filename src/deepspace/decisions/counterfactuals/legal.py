@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.decisions.counterfactuals.constraints import Constraints, Link
+from deepspace.decisions.counterfactuals.related import Related
 from deepspace.decisions.counterfactuals.vocabulary import Codes, Values, Vocabulary
 from deepspace.errors import DataError, DeepspaceError
 
@@ -18,7 +19,8 @@ __all__ = ["Legal"]
 @dataclass(frozen=True, eq=False)
 class Legal:
     """Constraints bound to a vocabulary. ``proposable``: for each column (V,), what a changed cell may be;
-    ``direction``: (F,) 1 only up, -1 only down, 0 either; ``fixed``, ``empties``: (F,); ``links``: columns by place.
+    ``direction``: (F,) 1 only up, -1 only down, 0 either; ``fixed``, ``empties``: (F,); ``links``: columns by place;
+    ``related``: the relations between columns.
     """
 
     vocabulary: Vocabulary
@@ -28,6 +30,7 @@ class Legal:
     empties: npt.NDArray[np.bool_]
     proposable: tuple[npt.NDArray[np.bool_], ...]
     links: tuple[tuple[tuple[int, ...], str], ...]
+    related: Related
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, constraints: Constraints) -> Legal:
@@ -41,9 +44,12 @@ class Legal:
                 _ordered(columns[names.index(name)], "increase" if way > 0 else "decrease", constraints)
                 direction[names.index(name)] = way
         links = tuple((_linked(link, columns, names, constraints), link.rule) for link in constraints.linked)
+        fixed = np.isin(names, constraints.immutable)
+        stuck = fixed.copy()
+        stuck[[j for group, _ in links for j in group]] = True
         return cls(
-            vocabulary, constraints, np.isin(names, constraints.immutable), direction,
-            np.isin(names, constraints.missing), tuple(_proposable(v, constraints) for v in columns), links,
+            vocabulary, constraints, fixed, direction, np.isin(names, constraints.missing),
+            tuple(_proposable(v, constraints) for v in columns), links, Related.of(vocabulary, constraints, stuck),
         )  # fmt: skip
 
     @property
@@ -57,9 +63,36 @@ class Legal:
                 out.append(group)
         return tuple(out)
 
-    def project(self, codes: Codes, own: Codes) -> Codes:
+    @property
+    def revertible(self) -> tuple[tuple[int, ...], ...]:
+        """What is taken back at once: units, and columns of a relation, which may not hold when one of them goes."""
+        free = [tuple(j for j in group if not self.fixed[j]) for group in self._bound]
+        return tuple(dict.fromkeys([*self.units, *(group for group in free if len(group) > 1)]))
+
+    @property
+    def turns(self) -> int:
+        """In how many ways a broken relation may be mended; see ``project``."""
+        return max((len(found) for found in self.related.followers), default=1) or 1
+
+    @property
+    def _bound(self) -> list[tuple[int, ...]]:
+        """Columns that hang together by relations, with those that these are linked to."""
+        out = []
+        for group in self.related.groups:
+            linked = [j for link, _ in self.links if set(link) & set(group) for j in link]
+            out.append(tuple(sorted({*group, *linked})))
+        return out
+
+    def keeps(self, codes: Codes, own: Codes) -> npt.NDArray[np.bool_]:
+        """(M,): whether rows keep all relations, of which nothing but ``project`` takes care."""
+        if not len(self.related):
+            return np.ones(len(codes), bool)
+        return np.asarray(~self.related.broken(codes, own).any(1))
+
+    def project(self, codes: Codes, own: Codes, lead: int = -1, turn: int = 0) -> Codes:
         """(M, F) rows made to keep the constraints of their factuals ``own`` (M, F): a cell that may not be what it is
-        goes to the nearest value that it may be, or back to the factual's own."""
+        goes to the nearest value that it may be, or back to the factual's own. Where a relation is broken, another of
+        its columns than ``lead`` follows, which one ``turn`` says; where none can, all of them go back."""
         out = np.where(self.fixed[None], own, codes).astype(np.int32)
         for j, values in enumerate(self.vocabulary.columns):
             changed = np.flatnonzero(out[:, j] != own[:, j])
@@ -67,7 +100,26 @@ class Legal:
                 out[changed, j] = self._cell(j, values, out[changed, j], own[changed, j])
         for group, rule in self.links:
             self._link(out, own, list(group), rule)
+        if len(self.related):
+            self._relate(out, own, lead, turn)
         return out
+
+    def _relate(self, out: Codes, own: Codes, lead: int, turn: int) -> None:
+        rows = np.flatnonzero(~self.keeps(out, own))
+        if not len(rows):
+            return
+        mended, old = out[rows], own[rows]
+        self.related.mend(mended, old, self.proposable, self._may, lead, turn)
+        for group in self._bound:
+            columns = np.array(group)
+            inside = [r for r, found in enumerate(self.related.columns) if set(found) & set(group)]
+            lost = np.flatnonzero(self.related.broken(mended, old)[:, inside].any(1))
+            mended[np.ix_(lost, columns)] = old[np.ix_(lost, columns)]
+        out[rows] = mended
+
+    def _may(self, j: int, new: Codes, old: Codes) -> npt.NDArray[np.bool_]:
+        good = self.proposable[j][np.maximum(new, 0)] & (new >= 0)
+        return np.asarray(good & self._directed(j, self.vocabulary.columns[j], new, old))
 
     def _cell(self, j: int, values: Values, wanted: Codes, own: Codes) -> Codes:
         if self.empties[j]:
@@ -143,11 +195,10 @@ class Legal:
     def broken(self, codes: Codes, own: Codes) -> npt.NDArray[np.bool_]:
         """(M, F): the cells that may not be what they are, each looked at by itself; see ``project``."""
         out: npt.NDArray[np.bool_] = (codes != own) & self.fixed[None]
-        for j, values in enumerate(self.vocabulary.columns):
+        for j in range(codes.shape[1]):
             changed = (codes[:, j] != own[:, j]) & ~out[:, j]
             new, old = codes[changed, j], own[changed, j]
-            legal = self.proposable[j][np.maximum(new, 0)] & (new >= 0) & self._directed(j, values, new, old)
-            out[changed, j] = ~legal & ~((new < 0) & self.empties[j])
+            out[changed, j] = ~self._may(j, new, old) & ~((new < 0) & self.empties[j])
         return out
 
 

@@ -55,9 +55,13 @@ def moves_of(ground: Ground, legal: Legal, own: Codes, desired: Index, donors: I
             codes = np.repeat(own, count, 0)
             codes[:, columns] = wanted.reshape(n * count, len(columns))
             which = np.repeat(np.arange(n), count)
-            codes = legal.project(codes, own[which])
-            moved = (codes != own[which]).any(1)
-            parts.append((codes[moved], which[moved], np.full(int(moved.sum()), u)))
+            for turn in range(legal.turns):
+                if turn == 1:  # other ways to mend what a change breaks
+                    broken = ~legal.keeps(codes, own[which])
+                    codes, which = codes[broken], which[broken]
+                made = legal.project(codes, own[which], columns[0], turn)
+                moved = (made != own[which]).any(1)
+                parts.append((made[moved], which[moved], np.full(int(moved.sum()), u)))
     if not parts:
         return own[:0], np.empty(0, np.int64), np.empty(0, np.int64)
     codes, which, unit = (np.concatenate([part[i] for part in parts]) for i in range(3))

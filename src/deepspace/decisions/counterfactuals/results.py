@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.decisions.cases import CaseSequence
 from deepspace.results import Tabular, figure
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from deepspace.decisions.counterfactuals.visible import Visible
 
 __all__ = ["CaseCounterfactuals", "Change", "Counterfactual", "Counterfactuals", "Support"]
 
@@ -50,7 +53,7 @@ class Counterfactual:
     ``distance``: mean distance to the 5 nearest training rows; ``distance_percentile``: the share of training rows
     that are farther from theirs, 0 as odd as the oddest. ``confidence``: see ``Support``. ``latents``: (D,) or None.
     ``path``: (n, 2) places on the map on the way from the factual, and ``path_encoded`` (n, *shape) what is there;
-    None without an encoder.
+    None without an encoder. ``visible``: of pictures and signals, what a person can see of the change.
     """
 
     encoded: npt.NDArray[Any]
@@ -70,9 +73,11 @@ class Counterfactual:
     path_encoded: npt.NDArray[Any] | None
     generated: bool
     noun: str = "probability"
+    visible: Visible | None = None
 
     def __str__(self) -> str:
-        what = ", ".join(map(str, self.changes)) if self.changes else "the generated item"
+        made = "the generated item" if self.visible is None else f"the generated item: {self.visible}"
+        what = ", ".join(map(str, self.changes)) if self.changes else made
         return (
             f"{what} ({self.noun} {figure(self.score_before)} -> {figure(self.score_after)}; "
             f"{100 * self.confidence.share:.0f} % of the {self.confidence.n} most similar real rows are decided so)"
@@ -121,7 +126,7 @@ class CaseCounterfactuals:
 
 
 @dataclass(frozen=True, eq=False)
-class Counterfactuals(Tabular, Sequence[CaseCounterfactuals]):
+class Counterfactuals(Tabular, CaseSequence[CaseCounterfactuals]):
     """Of every factual, in the order asked. ``k``: at most that many each; ``seed``; ``predictor``: its name."""
 
     cases: tuple[CaseCounterfactuals, ...]
@@ -130,16 +135,6 @@ class Counterfactuals(Tabular, Sequence[CaseCounterfactuals]):
     k: int
     seed: int
     notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    @overload
-    def __getitem__(self, index: int) -> CaseCounterfactuals: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[CaseCounterfactuals, ...]: ...
-    def __getitem__(self, index: int | slice) -> CaseCounterfactuals | tuple[CaseCounterfactuals, ...]:
-        return self.cases[index]
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -190,7 +185,7 @@ def _line(case: CaseCounterfactuals, rank: int | None, found: Counterfactual | N
     }  # fmt: skip
     if found is not None:
         line |= {
-            "changes": "; ".join(map(str, found.changes)), "score_after": found.score_after,
+            "changes": "; ".join(map(str, found.changes)) or str(found.visible or ""), "score_after": found.score_after,
             "sparsity": found.sparsity, "proximity": found.proximity, "distance": found.distance,
             "distance_percentile": found.distance_percentile, "confidence": found.confidence.share,
         }  # fmt: skip

@@ -96,9 +96,14 @@ class Search:
         return Pool.joined([*pools, self._climbed(singles, nothing)])
 
     def ask(self, codes: Codes, which: Index) -> Floats:
-        """(M,): how far rows reach, each asked about once; the best of each factual is remembered."""
+        """(M,): how far rows reach, each asked about once; the best of each factual is remembered. Nothing that breaks
+        a relation gets past here: it reaches -inf."""
         if not len(codes):
             return np.empty(0)
+        if len(self.legal.related) and not (kept := self.legal.keeps(codes, self.own[which])).all():
+            out = np.full(len(codes), -np.inf)
+            out[kept] = self.ask(codes[kept], which[kept])
+            return out
         answers = self.ground.ask(codes, which, self.items)
         found = reach(answers, self.desired[which], self.margin)
         order = np.lexsort((found, which))
@@ -176,6 +181,8 @@ class Search:
         for member in groups.T:
             changed = singles.codes[member] != own
             codes[changed] = singles.codes[member][changed]
+        if len(self.legal.related):
+            codes = self.legal.project(codes, own)
         return Pool(codes, which, self.ask(codes, which))
 
     def _taken_back(self, donors: Index) -> Pool:
@@ -223,13 +230,11 @@ class Search:
         """Changes taken back one after another, the costliest first, while the decision holds."""
         codes, gain, which = pool.codes.copy(), pool.reach.copy(), pool.which
         active = np.arange(len(codes))
-        units = self.legal.units
+        units = self.legal.revertible
         while len(active):
-            changed = np.stack(
-                [(codes[active][:, u] != self.own[which[active]][:, u]).any(1) for u in map(list, units)], 1
-            )
-            changed &= changed.sum(1, keepdims=True) > 1
-            row, u = np.nonzero(changed)
+            apart = codes[active] != self.own[which[active]]
+            within = np.stack([apart[:, u].sum(1) for u in map(list, units)], 1)
+            row, u = np.nonzero((within > 0) & (within < apart.sum(1, keepdims=True)))
             if not len(row):
                 break
             back = codes[active[row]]
@@ -291,10 +296,23 @@ class Search:
                 return
             tried = codes[rows[open_]].copy()
             tried[np.arange(len(open_)), column[open_]] = middle[open_]
-            legal = (self.legal.project(tried, self.own[which[rows[open_]]]) == tried).all(1)
+            legal = self._led(tried, self.own[which[rows[open_]]], column[open_])
             found = np.full(len(open_), -1.0)
             found[legal] = self.ask(tried[legal], which[rows[open_[legal]]])
             good = found > 0
             target = open_[good]
             high[target], low[open_[~good]] = middle[target], middle[open_[~good]]
             codes[rows[target]], gain[rows[target]] = tried[good], found[good]
+
+    def _led(self, tried: Codes, own: Codes, column: Index) -> npt.NDArray[np.bool_]:
+        """(M,): whether rows are permitted once those columns have followed, in place, that a relation ties to the
+        ``column`` (M,)."""
+        if not len(self.legal.related):
+            return np.asarray((self.legal.project(tried, own) == tried).all(1))
+        out = np.zeros(len(tried), bool)
+        for j in np.unique(column).tolist():
+            mine = np.flatnonzero(column == j)
+            made = self.legal.project(tried[mine], own[mine], j)
+            out[mine] = made[:, j] == tried[mine, j]
+            tried[mine] = np.where(out[mine, None], made, tried[mine])
+        return out

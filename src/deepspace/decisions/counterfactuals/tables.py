@@ -161,14 +161,8 @@ def _reasons(search: Search, missed: Index, constraints: Constraints) -> dict[in
         own = without.of(place) if without is not None else []
         if own:
             row, old = without.pool.codes[own[0]][None], search.own[i][None]  # type: ignore[union-attr]
-            broken = search.legal.broken(row, old)[0]
-            if not broken.any():  # each cell may be so, but not without those that it is linked to
-                broken = (row != old)[0]
             change = " and ".join(map(str, _changes(ground, old[0], row[0], (row != old)[0])))
-            out[i] = (
-                f"{nothing} gives '{outcome}'; it would take {change}, "
-                f"but {_rules(search.legal, np.flatnonzero(broken))}."
-            )
+            out[i] = f"{nothing} gives '{outcome}'; it would take {change}, but {_forbidding(search.legal, row, old)}."
         elif not (ground.answers.outcome == search.desired[i]).any():
             out[i] = (
                 f"the predictor gives '{outcome}' to none of the {len(ground.rows):,} training rows, "
@@ -177,6 +171,16 @@ def _reasons(search: Search, missed: Index, constraints: Constraints) -> dict[in
         else:
             out[i] = f"{nothing} gives '{outcome}'."
     return out
+
+
+def _forbidding(legal: Legal, row: Codes, old: Codes) -> str:
+    """The rules that a row (1, F) breaks."""
+    broken = legal.broken(row, old)[0]
+    related = [legal.constraints.relations[r] for r in np.flatnonzero(legal.related.broken(row, old)[0])]
+    if not broken.any() and not related:  # each cell may be so, but not without those that it is linked to
+        broken = (row != old)[0]
+    said = [_rules(legal, np.flatnonzero(broken))] if broken.any() else []
+    return ", ".join([*said, *(relation.forbids() for relation in related)])
 
 
 def _rules(legal: Legal, columns: Index) -> str:

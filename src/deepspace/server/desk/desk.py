@@ -95,6 +95,10 @@ class Desk:
         return ()
 
     @property
+    def recourse(self) -> None:
+        """As ``audits``."""
+
+    @property
     def beside(self) -> None:
         """Spaces that are opened here are compared with their own principal components."""
 

@@ -25,6 +25,7 @@ from deepspace.server.wire import (
 __all__ = ["add"]
 
 Row = Annotated[int, Query(ge=0)]
+Margin = Annotated[float | None, Query(ge=0)]
 
 
 def add(app: FastAPI, current: Callable[[], View]) -> None:
@@ -65,8 +66,8 @@ def add(app: FastAPI, current: Callable[[], View]) -> None:
         return current().decisions.case(index, row)
 
     @app.get("/api/decisions/{index}/recourse")
-    def read_recourse(index: Index, row: Row) -> RecourseInfo:
-        return current().decisions.recourse(index, row)
+    def read_recourse(index: Index, row: Row, margin: Margin = None) -> RecourseInfo:
+        return current().decisions.recourse(index, row, margin)
 
     @app.get("/api/decisions/{index}/reasons")
     def read_reasons(index: Index, row: Row) -> ReasonsInfo:

@@ -46,8 +46,9 @@ class ShareInfo(Wire):
 
 class PredictorInfo(Wire):
     """One predictor; ``decision``, ``score`` and ``verdict``: the columns to colour by, the last where it is known what
-    happened. ``favourable``: the place of the outcome that people want. ``tested``: rows that it was not fitted on, as
-    far as is known (``tested_known``: somebody said so). ``python``: how a script names it."""
+    happened. ``favourable``: the place of the outcome that people want. ``values``: it answers values, no
+    probabilities. ``tested``: rows that it was not fitted on, as far as is known (``tested_known``: somebody said so).
+    ``python``: how a script names it."""
 
     index: int
     name: str
@@ -55,6 +56,7 @@ class PredictorInfo(Wire):
     outcomes: list[str]
     favourable: int | None
     threshold: float | None
+    values: bool
     target: str | None
     tested: int
     tested_known: bool
@@ -66,11 +68,14 @@ class PredictorInfo(Wire):
 
 
 class DecisionsInfo(Wire):
-    """``command``: how to begin with a predictor. ``generative``: whether places decode."""
+    """``command``: how to begin with a predictor. ``generative``: whether places decode. ``margin``: how far beyond the
+    threshold counterfactuals lie unless the page asks otherwise; ``constraints``: what they keep to, "" for nothing."""
 
     predictors: list[PredictorInfo]
     command: str
     generative: bool
+    margin: float
+    constraints: str
 
 
 class TrustInfo(Wire):
@@ -176,7 +181,7 @@ class DecidedInfo(Wire):
 
 class CaseRow(Wire):
     """A precedent. ``happened``: its known outcome; ``differs``: what is unlike the case, from the case to the row, the
-    most unlike first."""
+    most unlike first; ``beside``: the same in columns that the predictor is not given."""
 
     row: int
     distance: float
@@ -185,6 +190,7 @@ class CaseRow(Wire):
     happened: str | None
     right: bool | None
     differs: list[str]
+    beside: list[str]
 
 
 class CaseInfo(Wire):
@@ -211,11 +217,14 @@ class ChangedCell(Wire):
 
 class RecourseWay(Wire):
     """One counterfactual, re-scored by the predictor. ``changes``: of a record; ``contents``: else the way there in
-    generated items, the last one is the counterfactual. ``score_before``, ``score_after``: towards what is desired.
-    ``support``: of the real rows nearest to it, how many are decided so. ``path``: places on the map."""
+    generated items, the last one is the counterfactual; ``visible``: what a person can see of that, ``more``: how far
+    it goes, both "" of a record. ``score_before``, ``score_after``: towards what is desired. ``support``: of the real
+    rows nearest to it, how many are decided so. ``path``: places on the map."""
 
     changes: list[ChangedCell]
     contents: list[Content]
+    visible: str
+    more: str
     score_before: float
     score_after: float
     outcome: str
@@ -225,11 +234,14 @@ class RecourseWay(Wire):
 
 
 class RecourseInfo(Wire):
-    """What would change a decision. Where nothing was found ``refused`` says why, and ``closest`` came nearest."""
+    """What would change a decision. ``threshold``: from which score on it is ``desired``, None of many outcomes, and
+    ``margin`` how far beyond. Where nothing was found ``refused`` says why, and ``closest`` came nearest."""
 
     row: int
     outcome: str
     desired: str
+    threshold: float | None
+    margin: float
     found: list[RecourseWay]
     refused: str | None
     closest: RecourseWay | None
