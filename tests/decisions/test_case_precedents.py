@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+import deepspace as ds
 from deepspace.decisions import Audit
 from deepspace.decisions.case_precedents import case_precedents
-from deepspace.decisions.differences import Differences, cell
+from deepspace.decisions.differences import Differences, cell, given_to, told
 from deepspace.decisions.nearness import METRICS, coordinates_of, nearness
 from deepspace.errors import DeepspaceError, SpaceError
 from deepspace.results import wilson
 from tests.decisions import planted
 
 
+def cells_by_hand(audit: Audit) -> np.ndarray:
+    """(n, W): numbers as encoded, of a category k of frequency p its indicator over sqrt(p)."""
+    rows, parts = np.asarray(audit.space.samples[:], np.float64), []
+    for j, size in enumerate(audit.space.schema.cardinalities):
+        indicators = rows[:, [j]] == np.arange(size)
+        parts.append(indicators / np.sqrt(indicators.mean(0)) if size else rows[:, [j]])
+    return np.concatenate(parts, 1)
+
+
 def by_hand(audit: Audit, row: int, metric: str) -> np.ndarray:
     """(n,): the distance of every row, from the formula."""
     z = np.asarray(audit.space.latents.mean, np.float64)
-    p = np.clip(audit.answers.score, 0.01, 0.99)
-    s = np.log(p / (1 - p))
     parts = ((z - z[row]) ** 2).sum(1) / z.var(0).sum()
     if metric == "decision":
-        parts = parts + (s - s[row]) ** 2 / s.var()
+        p = np.clip(audit.answers.score, 0.01, 0.99)
+        s, cells = np.log(p / (1 - p)), cells_by_hand(audit)
+        parts = (parts + ((cells - cells[row]) ** 2).sum(1) / cells.var(0).sum()) / 2
+        parts += (s - s[row]) ** 2 / s.var() + 0.5**2 * (audit.answers.outcome != audit.answers.outcome[row])
     return np.sqrt(parts)
 
 
@@ -72,6 +87,44 @@ def test_what_differs_is_told_in_the_users_units(planted_audit: Audit) -> None:
     assert said["region"] == ("west", rows["region"][12])  # a category never seen is missing to the space
     assert set(said) == {"job", "age", "region"}
     assert f"age {rows['age'][12] + 3} -> {rows['age'][12]}" in "; ".join(map(str, side.differs[at]))
+
+
+def test_columns_that_the_predictor_is_not_given_stand_apart(planted_space: Any) -> None:
+    """The same rule as a pipeline on two columns, as a callable told which it gets, and as one that is given all."""
+    named = Audit(planted_space, planted.predictor, columns=["income", "debt", "age"], favourable="yes")
+    bare = Audit(planted_space, planted.predictor, favourable="yes")
+    assert given_to(named) == {"income", "debt", "age"}
+    assert given_to(bare) is None
+    apart, whole = (case_precedents(audit, row=12, k=6) for audit in (named, bare))
+    for side, other in ((apart.same, whole.same), (apart.opposite, whole.opposite)):
+        np.testing.assert_array_equal(side.index, other.index)
+        for differs, plain in zip(side.differs, other.differs, strict=True):
+            assert all(d.given is None for d in plain)
+            assert [d.given for d in differs] == sorted((d.given for d in differs), reverse=True)
+            assert all(d.given == (d.column in ("income", "debt", "age")) for d in differs)
+            for given in (True, False):
+                sizes = [d.size for d in differs if d.given == given]
+                assert sizes == sorted(sizes, reverse=True)
+            # The most unlike column is told, whichever it is.
+            assert plain[0].column in {d.column for d in differs}
+            assert told(plain)[1] == ""
+    lines = str(apart)
+    assert "not given to the predictor: " in lines
+    assert "not given" not in str(whole)
+    table = apart.to_arrow().to_pylist()
+    assert all("region" not in line["differs"] and "income" not in line["differs_not_given"] for line in table)
+    assert any(line["differs_not_given"] for line in table)
+
+
+def test_a_target_among_the_learned_columns_is_told_apart(tmp_path: Path) -> None:
+    """A space that learned the target too, and an estimator that was fitted without it."""
+    rows = planted.frame(300)
+    space = ds.fit(rows, path=tmp_path / "all.space", seed=0, training=ds.TrainConfig(epochs=3, threads=1))
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows[["age", "debt"]], rows["approved"])
+    found = case_precedents(Audit(space, model, target="approved", favourable="yes"), row=3, k=20)
+    differences = [d for side in (found.same, found.opposite) for row in side.differs for d in row]
+    assert {d.given for d in differences if d.column == "approved"} == {False}
+    assert {d.column for d in differences if d.given} == {"age", "debt"}
 
 
 def test_the_size_of_a_difference_is_one_between_strangers(planted_space: Any) -> None:

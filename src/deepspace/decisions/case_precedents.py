@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from deepspace.decisions.differences import Difference, Differences
+from deepspace.decisions.differences import Difference, Differences, given_to, told
 from deepspace.decisions.nearness import Metric, Nearness, nearness
 from deepspace.errors import DataError, SpaceError
 from deepspace.results import Tabular, figure, text_table, wilson
@@ -56,7 +56,8 @@ class Ended:
 class Side(Tabular):
     """Real rows, nearest first. index: (k,) row numbers of the space; distance: (k,); decision, truth: (k,) places in
     ``outcomes``, truth -1 where it is not known; score: (k,). differs: for each the columns in which it is most unlike
-    the case, most first, in the user's units; empty but for tables. ended: how those of known truth ended."""
+    the case, in the user's units, the most unlike first and those that the predictor is not given last; empty but for
+    tables. ended: how those of known truth ended."""
 
     outcomes: tuple[str, ...]
     index: Index
@@ -73,12 +74,13 @@ class Side(Tabular):
     def to_arrow(self) -> pa.Table:
         import pyarrow as pa
 
-        differs = ["; ".join(map(str, row)) for row in self.differs] or [""] * len(self)
+        differs = [told(row) for row in self.differs] or [("", "")] * len(self)
         return pa.table({
             "row": self.index, "distance": self.distance, "score": self.score,
             "decision": pa.array([self.outcomes[i] for i in self.decision], pa.string()),
             "truth": pa.array([None if i < 0 else self.outcomes[i] for i in self.truth], pa.string()),
-            "differs": pa.array(differs, pa.string()),
+            "differs": pa.array([given for given, _ in differs], pa.string()),
+            "differs_not_given": pa.array([beside for _, beside in differs], pa.string()),
         })  # fmt: skip
 
     def __str__(self) -> str:
@@ -90,7 +92,8 @@ class Side(Tabular):
         ]
         lines = text_table(("row", "distance", "decision", "score", "ended"), rows).split("\n")
         for i, differences in enumerate(self.differs, 1):
-            lines[i] += "  " + "; ".join(map(str, differences))
+            given, beside = told(differences)
+            lines[i] += "  " + "; ".join(filter(None, (given, beside and f"not given to the predictor: {beside}")))
         return "\n".join([*lines, *self._shares()])
 
     def _shares(self) -> list[str]:
@@ -154,7 +157,7 @@ def case_precedents(
     """The k nearest real cases on either side of the decision, for row number ``row`` of the space (itself left out)
     or for one item x in the user's units.
 
-    metric: "decision" (latents and the predictor's score), "latent" or "input". Precedents are among ``audit.rows``;
+    metric: "decision" (what it is and what is said of it), "latent" or "input". Precedents are among ``audit.rows``;
     where a side has fewer than k, all of it is given. Raises SpaceError unless exactly one case is given.
     """
     if (row is None) == (x is None):
@@ -240,7 +243,7 @@ def _side(
     truth = np.full(len(index), -1, np.int64) if audit.target is None else audit.truth_of(index)
     differs: tuple[tuple[Difference, ...], ...] = ()
     if differences is not None:
-        differs = differences.between(case.encoded[0], case.cells, index, MOST_DIFFERENCES)
+        differs = differences.between(case.encoded[0], case.cells, index, MOST_DIFFERENCES, given_to(audit))
     known = truth[truth >= 0]
     ended = tuple(
         Ended(name, int((known == i).sum()), len(known))

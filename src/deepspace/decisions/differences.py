@@ -1,8 +1,9 @@
-"""What differs between two rows of a table: the columns that differ most, in the user's own units."""
+"""What differs between two rows of a table: the columns that differ most, in the user's own units, and which of them
+the predictor is given."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from deepspace.decisions.audit import Audit
     from deepspace.space import BaseSpace
 
-__all__ = ["Difference", "Differences", "cell"]
+__all__ = ["Difference", "Differences", "cell", "given_to", "told"]
 
 _ROWS = 4000
 _SAME = 1e-6
@@ -27,12 +28,14 @@ _SAME = 1e-6
 @dataclass(frozen=True)
 class Difference:
     """From the case to the other row. size: the square of the difference over that of two rows drawn at random, so
-    that 1 is what one would expect of strangers whatever the column's type and unit."""
+    that 1 is what one would expect of strangers whatever the column's type and unit. given: whether the predictor is
+    handed the column, None where that is not known."""
 
     column: str
     case: Any
     other: Any
     size: float
+    given: bool | None = None
 
     def __str__(self) -> str:
         return f"{self.column} {cell(self.case)} -> {cell(self.other)}"
@@ -67,9 +70,11 @@ class Differences:
         return _KEPT[audit.space]
 
     def between(
-        self, encoded: npt.NDArray[Any], cells: Mapping[str, Any], index: npt.NDArray[np.int64], most: int
-    ) -> tuple[tuple[Difference, ...], ...]:
-        """encoded: (F,), the case, and its cells; index: (k,) rows of the space. At most ``most`` columns each."""
+        self, encoded: npt.NDArray[Any], cells: Mapping[str, Any], index: npt.NDArray[np.int64], most: int,
+        given: frozenset[str] | None = None,
+    ) -> tuple[tuple[Difference, ...], ...]:  # fmt: skip
+        """encoded: (F,), the case, and its cells; index: (k,) rows of the space; given: as ``given_to`` has it. At most
+        ``most`` columns each, the most unlike first; after those that the predictor is given half as many others."""
         if not len(index):
             return ()
         others = np.asarray(self.space.samples[index], np.float64)
@@ -78,22 +83,39 @@ class Differences:
         # That a cell is missing on one side alone is a difference, of nobody knows what size: that of strangers.
         size = np.where(np.isnan(case) != np.isnan(others), 1.0, np.nan_to_num(size))
         records = self.space.rows.table(self.names, index).to_pylist()
+        known = np.array([given is None or name in given for name in self.names], bool)
         out = []
         for i, record in enumerate(records):
-            order = np.argsort(-size[i], kind="stable")[:most]
+            order = [int(j) for j in np.argsort(-size[i], kind="stable") if size[i, j] > _SAME]
+            chosen = [j for j in order if known[j]][:most] + [j for j in order if not known[j]][: max(1, most // 2)]
             out.append(
                 tuple(
-                    Difference(self.names[j], cells.get(self.names[j]), record[self.names[j]], float(size[i, j]))
-                    for j in order
-                    if size[i, j] > _SAME
+                    Difference(
+                        self.names[j], cells.get(self.names[j]), record[self.names[j]], float(size[i, j]),
+                        None if given is None else bool(known[j]),
+                    )
+                    for j in chosen
                 )
-            )
+            )  # fmt: skip
         return tuple(out)
 
     def _raw(self, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         gap = a - b
         either = np.isnan(gap)
         return np.asarray(np.where(either, np.nan, np.where(self.nominal, gap != 0, np.square(gap))), np.float64)
+
+
+def given_to(audit: Audit) -> frozenset[str] | None:
+    """The columns that the predictor is handed, where it or the user said which; None where it takes whatever it is
+    given, and what it makes of that is not known."""
+    columns = audit.predictor.columns
+    return None if columns is None or audit.predictor.inputs == "encoded" else frozenset(columns)
+
+
+def told(differences: Sequence[Difference]) -> tuple[str, str]:
+    """In words, those that the predictor is given or may be, and those that it is not; each "" where there is none."""
+    parts = [[str(d) for d in differences if (d.given is False) == beside] for beside in (False, True)]
+    return "; ".join(parts[0]), "; ".join(parts[1])
 
 
 def cell(value: Any) -> str:

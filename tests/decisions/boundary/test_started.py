@@ -90,3 +90,47 @@ def test_python_hands_audits_to_the_page(
     planted_space.explore(audit=[planted_audit, planted_audit])
     planted_space.explore()
     assert [len(session.audits) for session in served] == [1, 2, 0]
+
+
+def test_what_an_audit_may_be_told_the_page_may_be_told(planted_space: ds.Space, module: str, tmp_path: Path) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("immutable: [age]\nrelations: [years <= age - 14]\n", encoding="utf-8")
+    (tmp_path / "held.txt").write_text("3\n4\n5\n", encoding="utf-8")
+    session = open_session(
+        planted_space.folder, None, [f"{module}:scores"], "approved", "yes", threshold=0.7,
+        held_out=str(tmp_path / "held.txt"), constraints=limits, margin=0.1,
+    )  # fmt: skip
+    (audit,) = session.audits
+    assert audit.threshold == 0.7
+    assert audit.tested.tolist() == [3, 4, 5]
+    assert session.recourse is not None
+    assert session.recourse.margin == 0.1
+    assert str(session.recourse.constraints) == "immutable: age\nrelation: years <= age - 14"
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"threshold": 3.0}, "threshold"),
+        ({"margin": 0.6}, "margin is how far beyond the threshold scores must be"),
+        ({"held_out": "rows.txt"}, "there is no file 'rows.txt' of row numbers"),
+        ({"constraints": Path("limits.yaml")}, "cannot read the constraints in limits.yaml"),
+    ],
+)
+def test_what_a_page_cannot_be_told_is_refused_before_it_is_served(
+    planted_space: ds.Space, module: str, option: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(DeepspaceError) as caught:
+        open_session(planted_space.folder, None, [f"{module}:scores"], "approved", "yes", **option)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_about_a_predictor_need_one(planted_space: ds.Space) -> None:
+    from typer.testing import CliRunner
+
+    from deepspace.cli.app import app
+
+    for option in (["--margin", "0.1"], ["--threshold", "0.4"], ["--constraints", "limits.yaml"]):
+        answer = CliRunner().invoke(app, ["explore", str(planted_space.folder), *option])
+        assert "are about a predictor; name it with --predictor" in f"{answer.output}{answer.exception}"

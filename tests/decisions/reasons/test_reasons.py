@@ -13,7 +13,8 @@ import pytest
 import deepspace as ds
 from deepspace.decisions import Audit
 from deepspace.decisions.reasons import Reasons, Wording, overall, reasons
-from deepspace.errors import DeepspaceError
+from deepspace.decisions.reasons.wording import shown
+from deepspace.errors import DataError, DeepspaceError
 from tests.decisions import planted
 
 
@@ -77,7 +78,7 @@ def test_what_a_reason_says_is_true_of_the_rows(found: Reasons) -> None:
             assert reason.value == rows.iloc[case.row][reason.column]
             higher = reason.column == "debt"
             assert (reason.value > reason.reference) == higher
-            assert f"{reason.column} is {'higher' if higher else 'lower'} than that of accepted cases" in reason.text
+            assert f"{reason.column} is {'higher' if higher else 'lower'} than where decided otherwise" in reason.text
             assert reason.usual is not None
             assert reason.usual[0] <= reason.reference <= reason.usual[1]
             assert reason.interval[0] <= reason.contribution <= reason.interval[1]
@@ -166,13 +167,60 @@ def test_a_double_does_not_hide_a_reason(twin_space: ds.Space) -> None:
             assert "salary is lower" in reason.text
 
 
+def test_columns_taken_together_have_words_of_their_own(twin_space: ds.Space) -> None:
+    def mean(rows: Any) -> np.ndarray:
+        return np.asarray(1 / (1 + np.exp(-2 * ((rows["income"] + rows["salary"]) / 2 - planted.FLOOR))), float)
+
+    audit = Audit(twin_space, mean, favourable="yes", held_out=twin_space.validation_index)
+    pair = {"together": [["income", "salary"]], "cases": 8}
+    plain = reasons(audit, **pair)
+    rows = [case.row for case in plain]
+    own = {
+        "salary, income": {"low": "Earns too little ({value}; accepted {low} to {high})", "code": "J1"},
+        "income": {"text": "Income", "code": "A1"},
+    }
+    told = reasons(audit, rows=rows, together=pair["together"], wording=own)
+    for case, before in zip(told, plain, strict=True):
+        (reason,), (ruled,) = case.reasons, before.reasons
+        cells = {name: twin_space.rows.table([name], [case.row]).column(0)[0].as_py() for name in ("income", "salary")}
+        assert str(reason).startswith(f"J1: Earns too little (income {shown(cells['income'])}, salary ")
+        assert f"salary {shown(cells['salary'])}; accepted income {shown(ruled.usual[0])}, salary " in reason.text
+        assert (reason.value, reason.usual) == (ruled.value, ruled.usual)
+    # A side without a text of its own falls back on the columns' own words; the code of both is kept.
+    high = {"income, salary": {"high": "Earns too much", "code": "J1"}, "income": {"text": "Income", "code": "A1"}}
+    (case,) = reasons(audit, rows=rows[:1], together=pair["together"], wording=high)
+    assert str(case.reasons[0]).startswith("J1: Income; salary is lower than")
+    # Apart again, each has its own.
+    (case,) = reasons(audit, rows=rows[:1], wording={"income": own["income"], "salary": "Salary"})
+    assert {str(reason) for reason in case.reasons} <= {"A1: Income", "Salary"}
+
+
+@pytest.mark.parametrize(
+    ("wording", "together", "words"),
+    [
+        ({"income, debt": "x"}, [["income", "salary"]], "taken together; taken together are 'income, salary'"),
+        ({"income, salary": "x"}, None, "not taken together; say together=[['income', 'salary']]"),
+        ({"income, salry": "x"}, [["income", "salary"]], "did you mean 'income, salary'?"),
+        ({"income, salary": {"category": "x"}}, [["income", "salary"]], "'category' for 'income, salary', which are"),
+        ({"job, income": {"low": "x"}}, [["income", "job"]], "some of which hold categories; write text or code"),
+        ({"income, salary": "is {amount}"}, [["income", "salary"]], "the place '{amount}'"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_words_for_joined_columns(twin_space: ds.Space, wording: Any, together: Any, words: str) -> None:
+    audit = Audit(twin_space, planted.predictor, favourable="yes", held_out=twin_space.validation_index)
+    with pytest.raises(DataError) as caught:
+        reasons(audit, cases=1, together=together, wording=wording)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_missing_cells_categories_and_dates_are_reasons_too(twin_space: ds.Space) -> None:
     def missing(rows: Any) -> np.ndarray:
         return np.where(rows["job"].isna(), 0.1, 0.9)
 
     audit = Audit(twin_space, missing, favourable="yes", held_out=twin_space.validation_index)
     told = reasons(audit, cases=10)
-    assert all(case.reasons[0].text.startswith("job is missing; accepted most often ") for case in told)
+    assert all(case.reasons[0].text.startswith("job is missing; where decided otherwise most often ") for case in told)
     assert all(len(case) == 1 and case.reasons[0].value is None for case in told)
 
     def early(rows: Any) -> np.ndarray:
@@ -181,14 +229,14 @@ def test_missing_cells_categories_and_dates_are_reasons_too(twin_space: ds.Space
     audit = Audit(twin_space, early, favourable="no", held_out=twin_space.validation_index)
     (case,) = reasons(audit, cases=1)
     assert [reason.column for reason in case.reasons] == ["since"]
-    assert "since is later than that of accepted cases: 2020-" in case.reasons[0].text
+    assert "since is later than where decided otherwise: 2020-" in case.reasons[0].text
 
     def regions(rows: Any) -> np.ndarray:
         return np.where(rows["region"] == "north", 0.9, 0.1)
 
     audit = Audit(twin_space, regions, favourable="yes", held_out=twin_space.validation_index)
     told = reasons(audit, cases=10)
-    assert all("; accepted most often north (100 %)" in case.reasons[0].text for case in told)
+    assert all("; where decided otherwise most often north (100 %)" in case.reasons[0].text for case in told)
     assert all(case.reasons[0].share == 1 for case in told)
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deepspace.decisions.reasons.found import STABLE
 from deepspace.decisions.reasons.order import in_order
-from deepspace.decisions.reasons.principal import choose
+from deepspace.decisions.reasons.principal import TIED, choose
 from deepspace.decisions.reasons.shapley import EXACT, asked_once, row_keys, shapley
 
 Score = Callable[[np.ndarray], np.ndarray]
@@ -171,3 +172,23 @@ def test_the_chosen_set_is_the_one_that_moves_the_score() -> None:
     same = refs[:1].copy()
     same[0, 1] = 0  # what is typical of the accepted is what the case has: that is no reason
     assert 1 not in run(choose(x, refs, same, own(6), values, resamples, 4), score).players
+
+
+@pytest.mark.parametrize(("noise", "stable"), [(0.05, True), (3.0, False)])
+def test_a_reason_is_not_lost_to_one_that_is_as_good(noise: float, stable: bool) -> None:
+    """Two columns whose references have the same mean: which is best is chance in each resample, but matters only where
+    the difference is more than a trifle of the gap."""
+    rng = np.random.default_rng(0)
+    refs = 1 + noise * rng.standard_normal((100, 2)).astype(np.float32)
+    refs[:, 1] = refs[rng.permutation(100), 0]
+    resamples = rng.multinomial(100, np.full(100, 1 / 100), 400) / 100
+    typical = np.ones((1, 2), np.float32)
+    chosen = run(
+        choose(np.zeros(2, np.float32), refs, typical, own(2), np.ones(2), resamples, 1), lambda rows: rows.sum(1) - 1
+    )
+    assert len(chosen.players) == 1
+    means = resamples @ refs
+    ahead = means[:, 1 - chosen.players[0]] - means[:, chosen.players[0]]
+    assert 0.3 < (ahead < 0).mean() < 0.7
+    assert chosen.often[0] == pytest.approx((0.7 * ahead <= TIED * refs.sum(1).mean()).mean(), abs=1e-9)
+    assert (chosen.often[0] >= STABLE) == stable

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from deepspace.decisions.drift.measured import drift
-from deepspace.decisions.drift.results import DecisionShift, Drift, Moved, TwoSampleTest
+from deepspace.decisions.drift.results import DecisionShift, Drift, Moved, OutcomeShift, TwoSampleTest
 
-__all__ = ["DecisionShift", "Drift", "Moved", "TwoSampleTest", "drift"]
+__all__ = ["DecisionShift", "Drift", "Moved", "OutcomeShift", "TwoSampleTest", "drift"]

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deepspace.decisions.drift.columns import Items
-from deepspace.decisions.drift.results import DecisionShift
-from deepspace.decisions.drift.testing import Labels, p_of, tail_of_number
-from deepspace.decisions.inference import share_difference, share_p
+from deepspace.decisions.drift.results import DecisionShift, OutcomeShift
+from deepspace.decisions.drift.testing import Labels, stepped, tail_of_category, tail_of_number
+from deepspace.decisions.inference import share_difference
 from deepspace.decisions.predictors.predictor import outcome_name
 from deepspace.errors import SpaceError
 
@@ -20,38 +20,64 @@ if TYPE_CHECKING:
 
 __all__ = ["decision_shift"]
 
+Floats = npt.NDArray[np.float64]
+Index = npt.NDArray[np.int64]
+
 NEAR = 0.1
 
 
-def decision_shift(audit: Audit, reference: Items, current: Items, labels: Labels, truth: Any = None) -> DecisionShift:
-    """labels: of reference rows and then current ones. truth: (M,) what happened to the current items, where they bring
-    no target column."""
+def decision_shift(
+    audit: Audit, reference: Items, current: Items, labels: Labels, truth: Any = None
+) -> tuple[DecisionShift, Floats]:
+    """And the largest statistic (B,) of all its tests, as one. labels: of reference rows and then current ones. truth:
+    (M,) what happened to the current items, where they bring no target column."""
     before, after = _answers(audit, reference), _answers(audit, current)
-    place = len(audit.outcomes) - 1 if audit.favourable is None else audit.favourable
-    n, m = len(before), len(after)
-    counts = int((before.outcome == place).sum()), int((after.outcome == place).sum())
-    gap, low, high = share_difference(counts[1], m, counts[0], n)
-    score = before.scores[:, 0 if before.scores.shape[1] == 1 else place]
-    later = after.scores[:, 0 if after.scores.shape[1] == 1 else place]
+    decided = np.concatenate([before.outcome, after.outcome])
+    scores = np.concatenate([before.scores, after.scores])
     edge = float(np.quantile(audit.answers.margin, NEAR))
-    near = int((before.margin < edge).sum()), int((after.margin < edge).sum())
-    accuracy, always = _accuracy(audit, (reference, before), (current, after), truth)
-    return DecisionShift(
-        outcome=audit.outcomes[place],
-        rates=(counts[0] / n, counts[1] / m),
-        difference=gap,
-        low=low,
-        high=high,
-        p=share_p(counts[1], m, counts[0], n),
-        score=(float(score.mean()), float(later.mean())),
-        score_p=p_of(tail_of_number(np.concatenate([score, later]), labels)),
-        near=(near[0] / n, near[1] / m),
-        near_difference=share_difference(near[1], m, near[0], n),
+    close = np.concatenate([before.margin, after.margin]) < edge
+    last = len(audit.outcomes) - 1 if audit.favourable is None else audit.favourable
+    places = [last] if len(audit.outcomes) == 2 else list(range(len(audit.outcomes)))
+    of_scores = [scores[:, 0 if scores.shape[1] == 1 else place] for place in places]
+    happened = _happened(audit, reference, current, truth)
+    tails = [tail_of_category((decided == place).astype(np.int64), labels) for place in places]
+    tails += [tail_of_number(score, labels) for score in of_scores]
+    tails.append(tail_of_category(close.astype(np.int64), labels))
+    if happened is not None:
+        known = happened >= 0
+        tails.append(tail_of_category((happened == decided)[known].astype(np.int64), labels[known]))
+    p, raised = stepped(np.stack(tails))
+    n, k = len(before), len(places)
+    outcomes = [
+        _outcome(audit.outcomes[place], decided == place, score, n, (p[i], p[k + i], min(raised[i], raised[k + i])))
+        for i, (place, score) in enumerate(zip(places, of_scores, strict=True))
+    ]
+    strength = [max(tails[i][0], tails[k + i][0]) for i in range(k)]
+    order = sorted(range(k), key=lambda i: (outcomes[i].adjusted, -strength[i], i))
+    accuracy, always = (None, None) if happened is None else _accuracy(happened, decided, n)
+    shift = DecisionShift(
+        outcomes=tuple(outcomes[i] for i in order),
+        near=(float(close[:n].mean()), float(close[n:].mean())),
+        near_difference=share_difference(int(close[n:].sum()), len(after), int(close[:n].sum()), n),
+        near_p=float(raised[2 * k]),
         accuracy=accuracy,
+        accuracy_p=float(raised[2 * k + 1]) if accuracy else float("nan"),
         n=n,
-        m=m,
+        m=len(after),
         always=always,
     )
+    return shift, np.asarray(np.max(tails, axis=0))
+
+
+def _outcome(
+    name: str, decided: npt.NDArray[np.bool_], score: Floats, n: int, p: tuple[float, float, float]
+) -> OutcomeShift:
+    """n: reference rows, which come first. p: of the rate, of the scores, and adjusted."""
+    counts, m = (int(decided[:n].sum()), int(decided[n:].sum())), len(decided) - n
+    gap, low, high = share_difference(counts[1], m, counts[0], n)
+    means = float(score[:n].mean()), float(score[n:].mean())
+    rate_p, score_p, adjusted = map(float, p)
+    return OutcomeShift(name, (counts[0] / n, counts[1] / m), gap, low, high, rate_p, means, score_p, adjusted)
 
 
 def _answers(audit: Audit, items: Items) -> Answers:
@@ -61,25 +87,27 @@ def _answers(audit: Audit, items: Items) -> Answers:
     return audit.ask(items.table) if items.table is not None else audit.ask_encoded(items.encoded)
 
 
-def _accuracy(
-    audit: Audit, reference: tuple[Items, Answers], current: tuple[Items, Answers], truth: Any
-) -> tuple[tuple[float, float, float, float, float, int, int] | None, tuple[float, float] | None]:
-    """(accuracy, always), as ``DecisionShift`` has them."""
-    known = [_truth(audit, reference[0], None), _truth(audit, current[0], truth)]
+def _happened(audit: Audit, reference: Items, current: Items, truth: Any) -> Index | None:
+    """(N,): places of what happened, -1 where it is not known; None where one side has no row of which it is."""
+    known = [_truth(audit, reference, None), _truth(audit, current, truth)]
     if any(places is None or not (places >= 0).any() for places in known):
-        return None, None
-    right = [
-        (places == answers.outcome)[places >= 0]
-        for places, (_, answers) in zip(known, (reference, current), strict=True)
-        if places is not None
-    ]
+        return None
+    return np.concatenate([places for places in known if places is not None])
+
+
+def _accuracy(
+    happened: Index, decided: Index, n: int
+) -> tuple[tuple[float, float, float, float, float, int, int], tuple[float, float]]:
+    """(accuracy, always), as ``DecisionShift`` has them. n: reference rows, which come first."""
+    sides = [(happened[part], decided[part]) for part in (slice(None, n), slice(n, None))]
+    right = [(places == answers)[places >= 0] for places, answers in sides]
     (n, m), counts = (len(right[0]), len(right[1])), [int(r.sum()) for r in right]
     gap, low, high = share_difference(counts[1], m, counts[0], n)
-    before, after = (float(np.bincount(p[p >= 0]).max() / (p >= 0).sum()) for p in known if p is not None)
+    before, after = (float(np.bincount(p[p >= 0]).max() / (p >= 0).sum()) for p, _ in sides)
     return (counts[0] / n, counts[1] / m, gap, low, high, n, m), (before, after)
 
 
-def _truth(audit: Audit, items: Items, told: Any) -> npt.NDArray[np.int64] | None:
+def _truth(audit: Audit, items: Items, told: Any) -> Index | None:
     """Places of what happened, -1 where it is not known; of the reference only rows the predictor was not fitted on."""
     if items.rows is not None and audit.target is not None:
         return np.where(np.isin(items.rows, audit.tested), audit.truth_of(items.rows), -1)

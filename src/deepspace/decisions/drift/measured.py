@@ -82,22 +82,30 @@ def drift(
     labels = permuted_labels(len(before), len(after), permutations, rng)
     z = _latents(space, before, after, notes)
     tests, statistics = _whole(space, before, after, z, labels, rng)
+    # The four look for the same, so that they count as one question beside the column, the factor and the decision.
+    questions = [combined(statistics)]
     columns, tails = _moved(columns_of(space, before, after, z), len(before), labels)
-    statistics += tails
+    questions += tails
     dimensions = [Column(f"dimension {d}", "numeric", z[:, d].astype(np.float64)) for d in range(z.shape[1])]
     factors, tails = _moved(dimensions, len(before), labels)
-    statistics += tails
+    questions += tails
+    decision = None
+    if audit is not None:
+        decision, largest = decision_shift(audit, before, after, labels, truth)
+        questions.append(largest)
+    p = p_of(combined(questions))
+    columns, factors = (tuple(replace(one, adjusted=max(one.adjusted, p)) for one in c) for c in (columns, factors))
     traversal, along = _traversal(space, factors, z, len(before), notes)
     return Drift(
         n=len(before),
         m=len(after),
-        p=combined(statistics),
+        p=p,
         tests=tests,
         columns=columns,
         factors=factors,
         traversal=traversal,
         along=along,
-        decision=None if audit is None else decision_shift(audit, before, after, labels, truth),
+        decision=None if decision is None else decision.given(p),
         permutations=permutations,
         notes=tuple(notes),
     )

@@ -125,8 +125,9 @@ def _median(squares: npt.NDArray[np.float32]) -> float:
 
 
 def tail_of_number(values: Floats, labels: Labels) -> Floats:
-    """(B,): minus the log of what Kolmogorov and Smirnov's test would say of numbers (N,), or of their being missing
-    (NaN), whichever is smaller. A statistic in every column's own currency: its p is that of the permutations."""
+    """(B,): minus the log of what Kolmogorov and Smirnov's test would say of numbers (N,), Wilcoxon's, or that of their
+    being missing (NaN), whichever is smallest. The first sees any change, the second a shift with fewer rows. A
+    statistic in every column's own currency: its p is that of the permutations."""
     from scipy.stats import rankdata
 
     known = np.isfinite(values)
@@ -140,13 +141,23 @@ def tail_of_number(values: Floats, labels: Labels) -> Floats:
         below = np.cumsum(ordered, 0, dtype=np.float32)[ends]
         others = (ends + 1)[:, None] - below
         gap = np.abs(below / np.maximum(m, 1) - others / np.maximum(n, 1)).max(0)
-        found = -_log_kolmogorov(np.sqrt(m * n / np.maximum(m + n, 1)) * gap)
+        ranks = rankdata(values[order])
+        apart = np.abs(ranks @ ordered / np.maximum(m, 1) - ranks.mean())
+        # The spread of a mean of m ranks drawn without replacement holds whatever the ties.
+        spread = ranks.var(ddof=1) * n / np.maximum(m * len(order), 1)
+        z = np.where(spread > 0, apart / np.sqrt(np.maximum(spread, 1e-12)), 0.0)
+        found = np.maximum(-_log_kolmogorov(np.sqrt(m * n / np.maximum(m + n, 1)) * gap), -_log_two_sided(z))
         # The largest gap takes few values where rows are few; the mean rank parts what would tie.
-        ranks = rankdata(values[order]) / len(order)
-        found = found + _TIE_BREAK * np.abs(ranks @ ordered / np.maximum(m, 1) - ranks.mean())
+        found = found + _TIE_BREAK * apart / len(order)
     if known.all() or not known.any():
         return found
     return np.maximum(found, tail_of_category(np.where(known, 0, 1), labels))
+
+
+def _log_two_sided(z: Floats) -> Floats:
+    from scipy.special import log_ndtr
+
+    return np.asarray(np.minimum(np.log(2) + log_ndtr(-z), 0.0))
 
 
 def _log_kolmogorov(x: Floats) -> Floats:
@@ -158,7 +169,8 @@ def _log_kolmogorov(x: Floats) -> Floats:
 
 
 def tail_of_category(codes: npt.NDArray[np.int64], labels: Labels) -> Floats:
-    """(B,): as above, of Pearson's chi-squared of codes (N,)."""
+    """(B,): as above, of codes (N,): the smaller of Pearson's chi-squared test of all and Bonferroni's of each against
+    the rest, which sees one category that became commoner among many."""
     kinds, codes = np.unique(codes, return_inverse=True)
     if len(kinds) < 2:
         return np.zeros(labels.shape[1])
@@ -166,9 +178,13 @@ def tail_of_category(codes: npt.NDArray[np.int64], labels: Labels) -> Floats:
     member[np.arange(len(codes)), codes] = 1
     counts = (member.T @ labels).astype(np.float64)  # (K, B) current rows of each kind
     total = member.sum(0, dtype=np.float64)[:, None]
-    share = float(labels[:, 0].mean())
-    squared = ((counts - total * share) ** 2 / (total * share * (1 - share))).sum(0)
-    return -_log_upper_gamma(0.5 * (len(kinds) - 1), 0.5 * squared)
+    share = labels.mean(0, dtype=np.float64)
+    squared = (counts - total * share) ** 2 / np.maximum(total * share * (1 - share), 1e-12)
+    every = -_log_upper_gamma(0.5 * (len(kinds) - 1), 0.5 * squared.sum(0))
+    if len(kinds) == 2:
+        return np.asarray(every)
+    one = np.sqrt((squared / (1 - total / len(codes))).max(0))
+    return np.asarray(np.maximum(every, -np.minimum(_log_two_sided(one) + np.log(len(kinds)), 0.0)))
 
 
 def _log_upper_gamma(a: float, x: Floats) -> Floats:
@@ -195,15 +211,14 @@ def stepped(tails: Floats) -> tuple[Floats, Floats]:
     return p, raised
 
 
-def combined(statistics: list[Floats]) -> float:
-    """One p for several statistics (B,): their smallest p against the smallest p of each permutation (Westfall and
-    Young 1993). Exact, where Bonferroni would give away what tests have in common."""
-    stacked = np.stack(statistics)
-    ranks = np.stack([_upper(line) for line in stacked])
+def combined(statistics: list[Floats]) -> Floats:
+    """(B,): one statistic for several, larger where the smallest of their p is smaller; ``p_of`` it is that smallest p
+    against the smallest p of each permutation (Westfall and Young 1993). Exact, where Bonferroni would give away what
+    tests have in common."""
+    ranks = np.stack([_upper(line) for line in statistics])
     # A smallest p is one of few numbers, at which many permutations tie: the mean of all parts them, by less than the
     # step from one p to the next.
-    joined = ranks.min(0) + ranks.mean(0) / (2 * ranks.shape[1])
-    return float((joined <= joined[0] + 1e-12).mean())
+    return np.asarray(-(ranks.min(0) + ranks.mean(0) / (2 * ranks.shape[1])))
 
 
 def _upper(line: Floats) -> Floats:

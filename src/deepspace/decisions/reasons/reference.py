@@ -42,7 +42,7 @@ class Accepted:
             name = audit.outcomes[audit.favourable or 0]
             raise SpaceError(
                 f"only {len(self.rows)} of the {len(audit.rows):,} rows of '{audit.space.name}' are decided {name!r}; "
-                f"reasons need at least {FEWEST} accepted cases to compare with."
+                f"reasons need at least {FEWEST} of them to compare with."
             )
 
     @cached_property

@@ -37,6 +37,17 @@ class Case:
 
 
 @dataclass(frozen=True)
+class _Clause:
+    """One column. side, places: as ``Wording.text`` wants them; usual: the range of a number; share: of the accepted
+    cases with the reference of a category."""
+
+    side: str
+    places: Mapping[str, str]
+    usual: tuple[Any, Any] | None
+    share: float | None
+
+
+@dataclass(frozen=True)
 class Teller:
     """players: the columns of each player, as places among the schema's features."""
 
@@ -85,7 +96,7 @@ class Teller:
             )
         return (
             f"Nothing stable was found: no column is among the principal reasons in {100 * self.stable:.0f} % of the "
-            "resamples of the accepted cases."
+            "resamples of the cases decided otherwise."
         )
 
     def _reason(
@@ -100,18 +111,17 @@ class Teller:
         columns = [self.schema.features[j] for j in player]
         told = [self._clause(c.name, bool(c.categories), case.cells.get(c.name), cells[c.name]) for c in columns]
         apart = [i for i, c in enumerate(columns) if not _equal(case.cells.get(c.name), cells[c.name][0])] or [0]
-        lead = columns[apart[0]].name
-        usual, share = told[apart[0]][1:]
-        text = "; ".join(told[i][0] for i in apart)
+        lead, names = columns[apart[0]].name, tuple(c.name for c in columns)
+        first, shown_of = told[apart[0]], [told[i] for i in apart]
+        text = self.wording.joined(names, [c.side for c in shown_of], [c.places for c in shown_of])
+        if text is None:
+            text = "; ".join(self.wording.text(c.side, c.places) for c in shown_of)
         return Reason(
-            lead, tuple(c.name for c in columns), text, _plain(case.cells.get(lead)), _plain(cells[lead][0]), usual,
-            share, weight, interval, stability, self.wording.code(lead),
+            lead, names, text, _plain(case.cells.get(lead)), _plain(cells[lead][0]), first.usual, first.share, weight,
+            interval, stability, self.wording.code(lead, names),
         )  # fmt: skip
 
-    def _clause(
-        self, name: str, category: bool, value: Any, reference: Sequence[Any]
-    ) -> tuple[str, tuple[Any, Any] | None, float | None]:
-        """The text, the usual range of a number, the share of accepted cases with the reference of a category."""
+    def _clause(self, name: str, category: bool, value: Any, reference: Sequence[Any]) -> _Clause:
         typical, others = reference[0], list(reference[1:])
         known = sorted(v for v in others if not _missing(v)) if not category else []
         usual = (_at(known, 0.1), _at(known, 0.9)) if known and not _missing(typical) else None
@@ -127,7 +137,7 @@ class Teller:
             "low": "" if usual is None else shown(usual[0]), "high": "" if usual is None else shown(usual[1]),
             "share": "" if share is None else f"{100 * share:.0f} %",
         }  # fmt: skip
-        return self.wording.text(side, places), usual, share
+        return _Clause(side, places, usual, share)
 
 
 def _cells(schema: TableSchema, encoded: Rows) -> dict[str, list[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -22,6 +22,10 @@ __all__ = ["Wording", "shown"]
 
 SIDES = ("high", "low", "category", "missing", "text")
 KEYS = (*SIDES, "code")
+JOINED = ("high", "low", "text")
+"""Of columns that are one reason: a side that all of them lie on, or any."""
+JOIN = ", "
+_SIDE = {"late": "high", "early": "low"}
 PLACES = ("column", "value", "typical", "low", "high", "share")
 
 
@@ -32,6 +36,11 @@ class Wording:
 
     A text may hold {column}, {value}, {typical}, {low}, {high} and {share}. Columns and sides without a text of their
     own are put into words by rule.
+
+    Columns that are taken together as one reason have one key, their names with ", " between them in any order, as
+    "income, salary": with ``high`` or ``low`` where all that differ lie on that side, ``text`` in any case, and a
+    ``code``. Each place then holds every column that differs, by name, as "income 20.5, salary 31". Without such a
+    text each column has its own clause.
     """
 
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -78,13 +87,13 @@ class Wording:
             raise DataError(f"the wording file {place} holds no columns; write {{column: text}}, one column a line.")
         return cls(_texts(found), f"the wording file {place}")
 
-    def fits(self, columns: Mapping[str, Column]) -> None:
-        """Raises DataError for a column that there is not, or a side that a column cannot have."""
+    def fits(self, columns: Mapping[str, Column], joined: Sequence[Sequence[str]] = ()) -> None:
+        """Raises DataError for a column that there is not, a side that a column cannot have, and for columns that are
+        not taken together. joined: those that are."""
         for name, given in self.texts.items():
             if name not in columns:
-                close = get_close_matches(name, columns, 1)
-                hint = f"did you mean '{close[0]}'?" if close else f"the columns are {', '.join(list(columns)[:10])}."
-                raise DataError(f"{self.source} has a text for the column '{name}', which there is not; {hint}")
+                self._fits_joined(name, given, columns, joined)
+                continue
             wrong = ("high", "low") if columns[name].categories else ("category",)
             found = next((side for side in wrong if side in given), None)
             if found is not None:
@@ -92,13 +101,48 @@ class Wording:
                 instead = "category" if columns[name].categories else "high and low"
                 raise DataError(f"{self.source} has '{found}' for '{name}', which holds {what}; write {instead}.")
 
-    def code(self, column: str) -> str:
-        return str(self.texts.get(column, {}).get("code", ""))
+    def _fits_joined(
+        self, name: str, given: Mapping[str, Any], columns: Mapping[str, Column], joined: Sequence[Sequence[str]]
+    ) -> None:
+        group = next((group for group in joined if _parts(name) == _parts(JOIN.join(group))), None)
+        if group is None:
+            if _all_known(name, columns):
+                have = "; ".join(f"'{JOIN.join(group)}'" for group in joined)
+                what = f"taken together are {have}" if joined else f"say together=[{name.split(JOIN)}]"
+                raise DataError(f"{self.source} has a text for '{name}', which are not taken together; {what}.")
+            close = get_close_matches(name, [*columns, *map(JOIN.join, joined)], 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"the columns are {', '.join(list(columns)[:10])}."
+            raise DataError(f"{self.source} has a text for the column '{name}', which there is not; {hint}")
+        worded = any(columns[column].categories for column in group)
+        allowed = ("text",) if worded else JOINED
+        wrong = next((side for side in given if side not in (*allowed, "code")), None)
+        if wrong is not None:
+            why = "some of which hold categories" if worded and wrong in JOINED else "which are taken together"
+            raise DataError(f"{self.source} has '{wrong}' for '{name}', {why}; write {', '.join(allowed)} or code.")
+
+    def code(self, column: str, columns: Sequence[str] = ()) -> str:
+        """Of a column, or, where they have one, of the ``columns`` that it is taken together with."""
+        return str(self._of(columns).get("code") or self.texts.get(column, {}).get("code", ""))
+
+    def joined(self, columns: Sequence[str], sides: Sequence[str], places: Sequence[Mapping[str, str]]) -> str | None:
+        """What columns taken together are to be called, None where there is no text for them. sides, places: of those
+        that differ, as ``text`` has them."""
+        own = self._of(columns)
+        same = {_SIDE.get(side, side) for side in sides}
+        template = own.get(same.pop(), own.get("text")) if len(same) == 1 else own.get("text")
+        if template is None:
+            return None
+        told = {place: JOIN.join(f"{one['column']} {one[place]}" for one in places if one[place]) for place in PLACES}
+        return template.format(**told | {"column": JOIN.join(one["column"] for one in places)})
+
+    def _of(self, columns: Sequence[str]) -> Mapping[str, str]:
+        wanted = _parts(JOIN.join(columns))
+        return next((own for name, own in self.texts.items() if _parts(name) == wanted), {}) if len(columns) > 1 else {}
 
     def text(self, side: str, places: Mapping[str, str]) -> str:
         """side: high, low (of a date: late, early), category or missing. places: what stands for each place."""
         own = self.texts.get(places["column"], {})
-        template = own.get({"late": "high", "early": "low"}.get(side, side), own.get("text"))
+        template = own.get(_SIDE.get(side, side), own.get("text"))
         return _by_rule(side, places) if template is None else template.format(**places)
 
     def _checked(self, name: str, given: Any) -> None:
@@ -151,6 +195,15 @@ def _texts(given: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): {"text": own} if isinstance(own, str) else own for name, own in given.items()}
 
 
+def _parts(name: str) -> list[str]:
+    """Alike for the same columns in any order, also where a name holds a comma of its own."""
+    return sorted(name.split(JOIN))
+
+
+def _all_known(name: str, columns: Mapping[str, Column]) -> bool:
+    return len(name.split(JOIN)) > 1 and all(part in columns for part in name.split(JOIN))
+
+
 def _by_rule(side: str, places: Mapping[str, str]) -> str:
     name = places["column"]
     if side == "missing":
@@ -159,11 +212,11 @@ def _by_rule(side: str, places: Mapping[str, str]) -> str:
             if places["share"]
             else f"typically {places['typical']}"
         )
-        return f"{name} is missing; accepted {kind}"
+        return f"{name} is missing; where decided otherwise {kind}"
     if side == "category":
         often = f" ({places['share']})" if places["share"] else ""
-        return f"{name} is {places['value']}; accepted most often {places['typical']}{often}"
+        return f"{name} is {places['value']}; where decided otherwise most often {places['typical']}{often}"
     word = {"high": "higher", "low": "lower", "late": "later", "early": "earlier"}[side]
     usual = f" ({places['low']} to {places['high']})" if places["low"] else ""
-    typical = f"accepted typically {places['typical']}{usual}"
-    return f"{name} is {word} than that of accepted cases: {places['value']}, {typical}"
+    typical = f"there typically {places['typical']}{usual}"
+    return f"{name} is {word} than where decided otherwise: {places['value']}, {typical}"
