@@ -30,11 +30,11 @@ from familiarity import IMAGES, SHARED, idx, learnt
 from numpy.typing import NDArray
 
 from deepspace.decisions import Audit
-from deepspace.decisions.nearness import METRICS, Nearness, coordinates_of
+from deepspace.decisions.nearness import STEP, WEIGHT, Nearness, coordinates_of
 from deepspace.space.neighbours import Index
 
 K, CASES = 10, 1000
-WEIGHTS = (0.25, 0.5, 1.0, 2.0)
+WEIGHTS, STEPS = (0.5, 1.0, 2.0), (0.0, 0.25, 0.5, 1.0)
 KINDS = ("boosting", "neural")
 Points = NDArray[np.float32]
 
@@ -185,34 +185,43 @@ class Halves(Setting):
         self.truth, self.theirs = task.truth[asked], task.truth
 
 
-def with_score(setting: Setting, weight: float) -> tuple[Points, Points]:
-    """The peer's own points and the score beside them: what the latents add to the score, or do not."""
-    rows, cases = setting.peer
-    scores = coordinates_of(setting.audit.answers), coordinates_of(setting.answers)
-    unit, other = np.sqrt(rows.var(0).sum()), np.sqrt(scores[0].var(0).sum()) or 1.0
-    return tuple(
-        np.concatenate([x / unit, weight * s / other], 1).astype(np.float32)
-        for x, s in zip((rows, cases), scores, strict=True)
-    )  # type: ignore[return-value]
+def beside(setting: Setting, points: list[tuple[Points, Points]], weight: float, step: float) -> tuple[Points, Points]:
+    """Any points of rows and cases, each kind scaled to one share of a total variance of 1, and beside them the score
+    and the decision: what each adds to the others, or does not."""
+    answers = setting.audit.answers, setting.answers
+    scores = [coordinates_of(a) for a in answers]
+    unit = np.sqrt(scores[0].var(0).sum()) or 1.0
+    own = [[x / (np.sqrt(rows.var(0).sum()) * len(points) ** 0.5) for x in (rows, cases)] for rows, cases in points]
+    places = np.arange(len(setting.audit.outcomes))
+    said = [
+        np.concatenate([weight * s / unit, step / 2**0.5 * (a.outcome[:, None] == places)], 1)
+        for s, a in zip(scores, answers, strict=True)
+    ]
+    rows, cases = (np.concatenate([*(pair[i] for pair in own), said[i]], 1).astype(np.float32) for i in (0, 1))
+    return rows, cases
 
 
-def candidates(setting: Setting, weights: tuple[float, ...]) -> Iterator[tuple[str, tuple[Points, Points]]]:
+def candidates(setting: Setting, choose: bool) -> Iterator[tuple[str, tuple[Points, Points]]]:
+    latents, inputs = (setting.points(Nearness(setting.audit, metric)) for metric in ("latent", "input"))
     yield "peer: input space", setting.peer
-    for metric in METRICS[1:]:
-        yield metric, setting.points(Nearness(setting.audit, metric))
-    for weight in weights:
-        yield f"decision, w = {weight:g}", setting.points(Nearness(setting.audit, "decision", weight=weight))
-        yield f"peer with score, w = {weight:g}", with_score(setting, weight)
+    yield "latent", latents
+    yield "input", inputs
+    yield "decision", setting.points(Nearness(setting.audit))
+    bases = {"latents": [latents], "latents, inputs": [latents, inputs], "inputs": [inputs], "peer": [setting.peer]}
+    for name, base in bases.items():
+        for weight in WEIGHTS if choose else (WEIGHT,):
+            for step in STEPS if choose else (0.0, STEP):
+                yield f"{name}, w = {weight:g}, h = {step:g}", beside(setting, base, weight, step)
 
 
 def measured(task: Task, kind: str, seed: int, how: str) -> dict[str, tuple[NDArray[np.float64], float]]:
     choose = how == "choose"
     setting = Halves(task, kind, seed) if choose else Setting(task, kind, seed, unseen=how == "unseen")
     found = {}
-    for name, (points, cases) in candidates(setting, WEIGHTS if choose else (1.0,)):
+    for name, (points, cases) in candidates(setting, choose):
         near = setting.chosen(points, cases)
         found[name] = (setting.precision(near).mean(1), setting.away(near))
-        if not choose and not name.startswith(("latent", "input")):
+        if not choose and name in ("peer: input space", "decision"):
             near = setting.alike(points, cases)
             found[f"{name}, decided alike"] = (setting.precision(near).mean(1), setting.away(near))
     return found

@@ -1,18 +1,21 @@
-"""How near two items are for a decision: in latent space, and in what the predictor says of them.
+"""How near two items are for a decision: in what they are, and in what the predictor says of them.
 
-Latent distance says that two items are alike in what the data are made of; it knows nothing of the target, and two
-items that are alike but for the one column that decides lie close together. So the predictor's score is one more
-coordinate:
+That two items are alike in what the data are made of knows nothing of the target, and two items that are alike but for
+the one column that decides lie close together. So what the predictor says is a part of the distance:
 
-    d^2(a, b) = |z_a - z_b|^2 / V_z  +  w^2 |s_a - s_b|^2 / V_s,
+    d^2(a, b) = |u_a - u_b|^2  +  w^2 |s_a - s_b|^2 / V_s  +  h^2 [o_a != o_b],
 
-z the posterior means, s the logit of the probability (logits less their mean for three or more outcomes, the value of a
-regression), V the total variance of each over the rows, so that at w = 1 what an item is and what is said of it count
-alike. No known outcome takes part. ``benchmarks/decisions/precedents.py`` measures this against others.
+u what an item is, scaled to a total variance of 1 over the rows: of a table, half of it the posterior means and half
+the encoded cells as factor analysis of mixed data has them (``models/coordinates.py``), so that what lies near is also
+near in the user's own columns; of all else, the posterior means. s is the logit of the probability (logits less their
+mean for three or more outcomes, the value of a regression), V_s its total variance, o the outcome decided. So at w = 1
+what an item is and how it is scored count alike. h does not reorder rows of the same decision. No known outcome takes
+part. ``benchmarks/decisions/precedents.py`` measures this against others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -33,7 +36,9 @@ __all__ = ["METRICS", "Metric", "Nearness", "coordinates_of", "nearness"]
 Metric = Literal["decision", "latent", "input"]
 METRICS: tuple[Metric, ...] = ("decision", "latent", "input")
 WEIGHT = 1.0
-"""w: how much the score counts beside the latents."""
+"""w: how much the score counts beside what an item is."""
+STEP = 0.5
+"""h: how far a decision otherwise is, where two random rows differ by the root of 2 in what they are."""
 _CLIP = 0.01
 """Probabilities nearer to 0 or 1 are all the same: what a predictor says there is seldom calibrated."""
 _TYPICAL = 1000
@@ -46,21 +51,22 @@ Index64 = npt.NDArray[np.int64]
 class Nearness:
     """The rows of an audit as points in one of ``METRICS``; numbers here are places in ``audit.rows``."""
 
-    def __init__(self, audit: Audit, metric: Metric = "decision", *, weight: float = WEIGHT) -> None:
+    def __init__(
+        self, audit: Audit, metric: Metric = "decision", *, weight: float = WEIGHT, step: float = STEP
+    ) -> None:
         if metric not in METRICS:
             raise SpaceError(f"there is no metric {metric!r}; there are {', '.join(map(repr, METRICS))}.")
-        self.audit, self.metric, self.weight = audit, metric, weight
-        base = self._base(audit.rows)
-        self._centre = base.mean(0)
-        self._unit = _total(base)
-        scores = coordinates_of(audit.answers)
-        self._score_unit = _total(scores)
-        self.points = self._joined(base, scores)
+        self.audit, self.metric, self.weight, self.step = audit, metric, weight, step
+        z = np.asarray(audit.space.latents.mean[audit.rows], np.float32)
+        parts = self._parts(lambda: np.asarray(audit.space.samples[audit.rows]), z)
+        # Centred: distances are small differences of what would otherwise be large numbers.
+        self._scales = [(part.mean(0), _total(part) * len(parts) ** 0.5) for part in parts]
+        self._score_unit = _total(coordinates_of(audit.answers))
+        self.points = self._joined(parts, audit.answers)
 
     def placed(self, encoded: npt.NDArray[Any], z: npt.NDArray[Any], answers: Answers) -> Floats:
         """(M, W): items that are no rows, by their encoded rows, latents and answers."""
-        base = np.asarray(z, np.float32) if self.metric != "input" else self._inputs(encoded)
-        return self._joined(base, coordinates_of(answers))
+        return self._joined(self._parts(lambda: encoded, np.asarray(z, np.float32)), answers)
 
     def nearest(self, point: Floats, k: int, *, among: Index64 | None = None) -> tuple[Index64, Floats]:
         """Up to k places and distances, nearest first; among: places, ascending, by default all."""
@@ -86,10 +92,11 @@ class Nearness:
         """0 to 100: the share of rows whose nearest other row is nearer than ``distance``."""
         return 100.0 * float(np.searchsorted(self.usual, distance)) / max(len(self.usual), 1)
 
-    def _base(self, rows: Index64) -> Floats:
-        if self.metric != "input":
-            return np.asarray(self.audit.space.latents.mean[rows], np.float32)
-        return self._inputs(np.asarray(self.audit.space.samples[rows]))
+    def _parts(self, encoded: Callable[[], npt.NDArray[Any]], z: Floats) -> list[Floats]:
+        """What items are: encoded rows are read only where they are wanted."""
+        if self.metric == "latent" or (self.metric == "decision" and self.audit.space.schema.form != "table"):
+            return [z]
+        return [self._inputs(encoded())] if self.metric == "input" else [z, self._inputs(encoded())]
 
     def _inputs(self, encoded: npt.NDArray[Any]) -> Floats:
         import torch
@@ -114,12 +121,12 @@ class Nearness:
         found.prepare(lambda: iter([torch.from_numpy(np.array(samples[rows]))]))
         return found
 
-    def _joined(self, base: Floats, scores: Floats) -> Floats:
-        # Centred: distances are small differences of what would otherwise be large numbers.
-        own = (base - self._centre) / self._unit
-        if self.metric != "decision":
-            return np.ascontiguousarray(own, np.float32)
-        return np.ascontiguousarray(np.concatenate([own, self.weight * scores / self._score_unit], 1), np.float32)
+    def _joined(self, parts: list[Floats], answers: Answers) -> Floats:
+        own = [(part - centre) / unit for part, (centre, unit) in zip(parts, self._scales, strict=True)]
+        if self.metric == "decision":
+            decided = answers.outcome[:, None] == np.arange(len(self.audit.outcomes))
+            own += [self.weight * coordinates_of(answers) / self._score_unit, self.step * decided / 2**0.5]
+        return np.ascontiguousarray(np.concatenate(own, 1), np.float32)
 
 
 def coordinates_of(answers: Answers) -> Floats:
@@ -140,12 +147,12 @@ def _total(points: Floats) -> float:
     return spread_of if spread_of > 1e-12 else 1.0
 
 
-_KEPT: WeakKeyDictionary[Audit, dict[tuple[str, float], Nearness]] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[Audit, dict[str, Nearness]] = WeakKeyDictionary()
 
 
-def nearness(audit: Audit, metric: Metric = "decision", *, weight: float = WEIGHT) -> Nearness:
+def nearness(audit: Audit, metric: Metric = "decision") -> Nearness:
     """The one of this audit, made once."""
     kept = _KEPT.setdefault(audit, {})
-    if (metric, weight) not in kept:
-        kept[metric, weight] = Nearness(audit, metric, weight=weight)
-    return kept[metric, weight]
+    if metric not in kept:
+        kept[metric] = Nearness(audit, metric)
+    return kept[metric]

@@ -55,7 +55,8 @@ def reasons(
     rows: numbers of rows of the space, or x: items in the user's units; without either, an even spread of at most
     ``cases`` adverse ones among the audit's tested rows. most: reasons a case, 1 to 8; more than four are not likely
     to help (official interpretation of 1002.9(b)(2)). bootstraps: resamples of the accepted cases; a column is stated
-    if it is among the principal reasons in a share ``stable`` of them and its contribution's interval lies above 0.
+    if it is among the principal reasons in a share ``stable`` of them, or these are as good there as the best but for
+    5 % of the gap, and its contribution's interval lies above 0.
     scale: contributions in units of the score, or of its log odds. together: lists of columns that count as one
     reason, or a rank correlation (0 to 1) from which numbers hang together. wording: or a file of it, or a
     mapping. tell: (cases done, cases).
@@ -70,13 +71,14 @@ def reasons(
     schema = _table_of(audit)
     _check(audit, most, bootstraps, stable, scale)
     words = Wording.of(wording)
-    words.fits({c.name: c for c in schema.features})
     if rows is not None and x is not None:
         raise SpaceError("reasons are of rows or of items x, not of both at once.")
     notes: list[str] = []
     asked = _items(audit, x) if x is not None else _rows(audit, rows, cases, notes)
     accepted = Accepted(audit)
     players = _players(schema, together, accepted.encoded)
+    joined = [[schema.features[j].name for j in player] for player in players if len(player) > 1]
+    words.fits({c.name: c for c in schema.features}, joined)
     player = np.empty(len(schema.features), np.int64)
     for j, columns in enumerate(players):
         player[list(columns)] = j

@@ -11,12 +11,14 @@ import numpy.typing as npt
 
 from deepspace.decisions.reasons.shapley import Floats, Rows, asked_once, mixed
 
-__all__ = ["CANDIDATES", "Chosen", "choose"]
+__all__ = ["CANDIDATES", "TIED", "Chosen", "choose"]
 
 CANDIDATES = 8
 """Columns, by Shapley value, among which the principal ones are sought: 162 sets of at most four."""
 PRICE = 0.005
 """What a further reason must bring, as a share of the gap between the case and accepted ones."""
+TIED = 0.05
+"""How much better, as a share of the gap, a set must be in a resample to take the place of the chosen one."""
 TYPICAL = 0.3
 """Weight of the typical row beside the real ones in what a set of columns is worth."""
 
@@ -25,8 +27,9 @@ Asking = Generator[Rows, Floats, "Chosen"]
 
 @dataclass(frozen=True)
 class Chosen:
-    """players: the set; often: in which share of the resamples each of them belongs to the best set; reference: (R,)
-    scores of the case with them set to each reference row; typical: the same, set to what is typical."""
+    """players: the set; often: in which share of the resamples each of them belongs to the best set, or this set is as
+    good but for ``TIED``; reference: (R,) scores of the case with them set to each reference row; typical: the same,
+    set to what is typical."""
 
     players: tuple[int, ...]
     often: tuple[float, ...]
@@ -74,8 +77,11 @@ def choose(
         if len(typicals) > 1
         else (np.repeat(typical, len(resamples), 1))
     )
-    again = ((1 - TYPICAL) * resamples @ real.T + TYPICAL * beside_them.T - price).argmax(1)
-    often = tuple(float(member[again, j].mean()) for j in sets[best])
+    worth = (1 - TYPICAL) * resamples @ real.T + TYPICAL * beside_them.T - price
+    # A set that is as good as the best but for a trifle has not lost its reasons to it.
+    as_good = worth[:, best] >= worth.max(1) - TIED * max(gap, 0.0)
+    again = worth.argmax(1)
+    often = tuple(float((member[again, j] | as_good).mean()) for j in sets[best])
     return Chosen(sets[best], often, real[best], float(typical[best, 0]))
 
 

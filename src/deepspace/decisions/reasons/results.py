@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from deepspace.decisions.cases import CaseSequence
 from deepspace.results import Tabular, figure, wilson
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class Reason:
     missing. reference: the typical value of the accepted cases, ``usual`` the 10 % and 90 % quantiles of a number or a
     date, ``share`` how many of the accepted have the reference, None for numbers. contribution: Shapley value towards
     the favourable outcome, in the units of ``scale``, ``interval`` its 95 % interval over resamples of the accepted
-    cases. stability: the share of resamples in which it is among the principal reasons. code: the user's own, or "".
+    cases. stability: the share of resamples in which it is among the principal reasons, or these are as good as the
+    best but for 5 % of the gap. code: the user's own, or "".
     """
 
     column: str
@@ -110,7 +111,7 @@ class CaseReasons:
 
 
 @dataclass(frozen=True, eq=False)
-class Reasons(Tabular, Sequence[CaseReasons]):
+class Reasons(Tabular, CaseSequence[CaseReasons]):
     """One entry a case that was asked about. most: reasons a case at most; notes: what readers must know."""
 
     cases: tuple[CaseReasons, ...]
@@ -121,19 +122,6 @@ class Reasons(Tabular, Sequence[CaseReasons]):
     stable: float
     seed: int
     notes: tuple[str, ...] = ()
-
-    @overload
-    def __getitem__(self, index: int) -> CaseReasons: ...
-    @overload
-    def __getitem__(self, index: slice) -> tuple[CaseReasons, ...]: ...
-    def __getitem__(self, index: int | slice) -> CaseReasons | tuple[CaseReasons, ...]:
-        return self.cases[index]
-
-    def __len__(self) -> int:
-        return len(self.cases)
-
-    def __iter__(self) -> Iterator[CaseReasons]:
-        return iter(self.cases)
 
     def to_arrow(self) -> pa.Table:
         """One row a reason, those left out as unstable included; values as text, since columns differ in type."""
