@@ -43,14 +43,22 @@ demo: setup page
 		else data="demo/digits.npz --output demo/digits.space"; fi; \
 		set -x; $(BIN)/deepspace explore $$data $(ARGS)
 
-# The browser tests mostly wait, so they run beside the others; what they say is shown when both are done. Where ARGS
-# picks no test of one half, that half is content (5).
-test: lint types page page-check chromium
-	@log=$$(mktemp); trap 'rm -f $$log' EXIT; \
-	$(BIN)/python -m pytest -m e2e -p no:cacheprovider $(ARGS) > $$log 2>&1 & browsers=$$!; \
-	status=0; $(BIN)/python -m pytest -m "not e2e" $(ARGS) || status=$$?; [ $$status != 5 ] || status=0; \
-	seen=0; wait $$browsers || seen=$$?; [ $$seen != 5 ] || seen=0; \
-	cat $$log; exit $$((status ? status : seen))
+# Two processors are kept busy: first by what waits for the network, then by the checks, the slow tests, the browser tests
+# and all others, beside each other. What the first three say is shown when all are done. Where ARGS picks no test of a
+# part, that part is content (5).
+test:
+	@$(MAKE) -j2 --output-sync=target lint page chromium
+	@log=$$(mktemp -d); trap 'rm -rf $$log' EXIT; \
+	part() { local code=0; $(BIN)/python -m pytest -m "$$@" $(ARGS) || code=$$?; [ $$code = 0 ] || [ $$code = 5 ]; }; \
+	{ $(BIN)/mypy && $(BIN)/python hatch_build.py --check; } > $$log/checks 2>&1 & checks=$$!; \
+	part "slow and not e2e" -p no:cacheprovider > $$log/slow 2>&1 & slow=$$!; \
+	part e2e -p no:cacheprovider > $$log/browsers 2>&1 & browsers=$$!; \
+	failed=; part "not slow and not e2e" || failed="$$failed tests"; \
+	wait $$checks || failed="$$failed checks"; \
+	wait $$slow || failed="$$failed slow"; \
+	wait $$browsers || failed="$$failed browsers"; \
+	cat $$log/checks $$log/slow $$log/browsers; \
+	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 quick: setup
 	$(BIN)/python -m pytest -m "not slow and not e2e" $(ARGS)

@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,42 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def short_maps() -> Iterator[int]:
+    """A map's networks take 500 steps however few the rows are, which is most of what a small fit costs. Where the rows
+    lie does not depend on them, what is decoded between rows does: ``whole_maps`` brings the steps back."""
+    from deepspace.space.map import train
+
+    whole = train._LEAST_STEPS
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_LEAST_STEPS", 100)
+        yield whole
+
+
+@pytest.fixture(scope="module")
+def whole_maps(short_maps: int) -> Iterator[None]:
+    """Maps as users get them, in a file that looks at what is between the rows of a space that it fits."""
+    from deepspace.space.map import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "_LEAST_STEPS", short_maps)
+        yield
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Space]:
+    """``small("table")``: a small real space of a modality, fitted at first use and shared by all tests: to be read."""
+    made: dict[str, Space] = {}
+
+    def space(modality: str) -> Space:
+        if modality not in made:
+            made[modality] = fit_space(modality, tmp_path_factory.mktemp("spaces"))
+        return made[modality]
+
+    return space
+
+
 @pytest.fixture(scope="session", params=MODALITIES)
-def any_space(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Space:
-    """A small real space, of each modality in turn."""
-    return fit_space(request.param, tmp_path_factory.mktemp("spaces"))
+def any_space(request: pytest.FixtureRequest, small: Callable[[str], Space]) -> Space:
+    """The small real space of each modality in turn."""
+    return small(request.param)

@@ -193,6 +193,7 @@ def test_an_existing_space_is_not_replaced_unasked(cli: Cli, fitted: Path) -> No
         (["--set", "beta"], "write NAME=VALUE, for example beta=4"),
         (["--set", "beta=lots"], "Cannot make a VAE of beta='lots'"),
         (["--set", "beta=-1"], "beta must be a finite number of at least 0, got -1"),
+        (["--groups", "petals"], "there is no column 'petals' to group rows by"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(cli: Cli, tmp_path: Path, options: list[str], sentence: str) -> None:

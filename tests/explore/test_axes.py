@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from deepspace.data.schema import Column
 from deepspace.errors import SpaceError
 from deepspace.explore import Axes, axes
 from tests.linear import LinearSpace, PlainSchema
-from tests.spaces import MODALITIES, fit
+from tests.spaces import MODALITIES
 
 KINDS = ("pca", (0, 1), (2, 0), ("height", "weight, kg"))
 
@@ -44,12 +45,6 @@ class OwnSpace(LinearSpace):
 @pytest.fixture(scope="module")
 def space() -> Any:
     return OwnSpace()
-
-
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("axes")
-    return {modality: fit(modality, folder, epochs=2) for modality in MODALITIES}
 
 
 def test_components_are_scikit_learns(space: Any) -> None:
@@ -96,9 +91,9 @@ def test_a_rows_own_place_decodes_to_its_reconstruction(space: Any, which: Any) 
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_on_real_spaces_too(fitted: dict[str, Any], modality: str) -> None:
+def test_on_real_spaces_too(small: Callable[[str], Any], modality: str) -> None:
     """Also where rows share a place: they share the mean of their latents."""
-    space = fitted[modality]
+    space = small(modality)
     own = [c.name for c in space.schema.columns if c.kind in ("numeric", "integer") and c.role != "constant"][:2]
     for which in ("map", "pca", (0, 1), *([tuple(own)] if len(own) == 2 else [])):
         found = space.axes(which)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import deepspace as ds
 from deepspace.explore import map_uncertainty
-from tests.spaces import MODALITIES, fit
 
 
-@pytest.fixture(scope="module", params=MODALITIES)
-def space(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ds.Space:
-    return fit(request.param, Path(tmp_path_factory.mktemp("sure")))
+@pytest.fixture
+def space(any_space: ds.Space) -> ds.Space:
+    return any_space
 
 
 def test_each_cell_is_the_uncertainty_of_its_place(space: ds.Space) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,6 @@ from deepspace.errors import SpaceError
 from deepspace.layers import Layers, ModuleNetwork, layers, list_layers, look
 from deepspace.layers.dreaming import dream
 from tests.linear import LinearSpace, PlainSchema
-from tests.spaces import fit
 
 FREQUENCY, ANGLE = 0.17, 30.0  # cycles a pixel; the direction in which the wave runs, degrees from the x axis
 
@@ -170,13 +167,8 @@ def test_nothing_is_left_behind(planted: Layers) -> None:
     assert all(p.grad is None for p in module.parameters())
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory):
-    return fit("image", tmp_path_factory.mktemp("dreams"))
-
-
-def test_a_space_of_images_is_dreamt_through_pixels(images) -> None:
-    listed = layers(images)
+def test_a_space_of_images_is_dreamt_through_pixels(small) -> None:
+    listed = layers(small("image"))
     name = next(layer.name for layer in listed if layer.kind == "ReLU")
     found = dream(listed, name, 0, steps=64)
     assert found.activation > found.start
@@ -186,8 +178,8 @@ def test_a_space_of_images_is_dreamt_through_pixels(images) -> None:
 
 
 @pytest.mark.parametrize("modality", ["image", "signal", "vector", "counts", "table"])
-def test_through_the_decoder_it_climbs_and_stays_among_rows(modality: str, tmp_path: Path, images) -> None:
-    space = images if modality == "image" else fit(modality, tmp_path, epochs=4)
+def test_through_the_decoder_it_climbs_and_stays_among_rows(modality: str, small) -> None:
+    space = small(modality)
     listed = layers(space)
     last = [layer for layer in listed if layer.part == "encoder"][-1]
     found = dream(listed, last.name, 1, through="decoder", steps=48)
