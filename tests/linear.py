@@ -125,6 +125,7 @@ class LinearSpace:
         self.name = "linear"
         self.cluster_column: str | None = None
         self.validation_index = np.arange(0, n, 10)
+        self.groups = None
         self.history: dict[str, Any] = {"epochs": [{"epoch": 1}, {"epoch": 2}], "best_epoch": 1, "stopped": "early"}
         positions = self.latents.mean[:, :2]
         self.map = SimpleNamespace(positions=positions, trust=measure_trust(self.latents.mean, positions, rows=500))

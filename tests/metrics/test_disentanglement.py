@@ -250,6 +250,7 @@ class Known:
         self.rows = SimpleNamespace(column=table.column)
         self.cluster_column = None
         self.validation_index = np.arange(0, n, 2)
+        self.groups = None
 
     def __len__(self) -> int:
         return len(self.latents.mean)
