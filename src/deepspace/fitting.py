@@ -77,22 +77,11 @@ class Fit:
         model = build_model(chosen, dataset.schema, seed=self.seed)
         self._resume(work, dataset, model, settings, held_out)
         work.keep = True  # from here on a kill or an error leaves something to go on from
-        if model.condition is not None:
-            told = (
-                f"the model is told of '{model.condition}'; a place of no row decodes as {model.conditions[0]}, "
-                "the commonest."
-            )
-            dataset = replace(dataset, notes=(*dataset.notes, told))
+        dataset = _told(dataset, model)
         history = train(
-            model,
-            dataset.array,
-            settings,
-            codes=codes_of(model, dataset.rows),
-            held_out=held_out,
-            on_progress=self.on_progress,
-            on_epoch=on_epoch,
-            should_stop=should_stop,
-        )
+            model, dataset.array, settings, codes=codes_of(model, dataset.rows), held_out=held_out,
+            on_progress=self.on_progress, on_epoch=on_epoch, should_stop=should_stop,
+        )  # fmt: skip
         try:
             build_space(
                 dataset,
@@ -156,3 +145,13 @@ def empty_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder
+
+
+def _told(dataset: Dataset, model: LatentModel) -> Dataset:
+    """With a note where the model is told of a column."""
+    if model.condition is None:
+        return dataset
+    told = (
+        f"the model is told of '{model.condition}'; a place of no row decodes as {model.conditions[0]}, the commonest."
+    )
+    return replace(dataset, notes=(*dataset.notes, told))
