@@ -44,8 +44,8 @@ demo: setup page
 		set -x; $(BIN)/deepspace explore $$data $(ARGS)
 
 # Two processors are kept busy: first by what waits for the network, then by the checks, the slow tests, the browser tests
-# and all others, beside each other. What the first three say is shown when all are done. Where ARGS picks no test of a
-# part, that part is content (5).
+# and two halves of all others, beside each other. What one half does not say itself is shown when all are done. Where
+# ARGS picks no test of a part, that part is content (5).
 test:
 	@$(MAKE) -j2 --output-sync=target lint page chromium
 	@log=$$(mktemp -d); trap 'rm -rf $$log' EXIT; \
@@ -53,11 +53,13 @@ test:
 	{ $(BIN)/mypy && $(BIN)/python hatch_build.py --check; } > $$log/checks 2>&1 & checks=$$!; \
 	part "slow and not e2e" -p no:cacheprovider > $$log/slow 2>&1 & slow=$$!; \
 	part e2e -p no:cacheprovider > $$log/browsers 2>&1 & browsers=$$!; \
-	failed=; part "not slow and not e2e" || failed="$$failed tests"; \
+	part "not slow and not e2e" --share 2/2 -p no:cacheprovider > $$log/half 2>&1 & half=$$!; \
+	failed=; part "not slow and not e2e" --share 1/2 || failed="$$failed tests"; \
+	wait $$half || failed="$$failed tests"; \
 	wait $$checks || failed="$$failed checks"; \
 	wait $$slow || failed="$$failed slow"; \
 	wait $$browsers || failed="$$failed browsers"; \
-	cat $$log/checks $$log/slow $$log/browsers; \
+	cat $$log/checks $$log/half $$log/slow $$log/browsers; \
 	[ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
 quick: setup

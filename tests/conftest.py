@@ -30,12 +30,6 @@ os.environ["DEEPSPACE_STATE"] = tempfile.mkdtemp(prefix="deepspace-state-")
 atexit.register(shutil.rmtree, os.environ["DEEPSPACE_STATE"], ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The browser comes last: Playwright leaves an event loop running in this thread, in which no other can be
-    started."""
-    items.sort(key=lambda item: "e2e" in item.path.relative_to(ROOT).parts)
-
-
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of larger public data sets beside the repository; tests that need it skip, visibly, without it."""
@@ -53,6 +47,24 @@ def _one_thread() -> None:
     except ImportError:
         return
     torch.set_num_threads(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", metavar="I/N", help="Run every N-th file, from the I-th on: 1/2 and 2/2 run them all.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The browser comes last: Playwright leaves an event loop running in this thread, in which no other can be
+    started."""
+    items.sort(key=lambda item: "e2e" in item.path.relative_to(ROOT).parts)
+    share = config.getoption("--share")
+    if share is None:
+        return
+    first, count = map(int, share.split("/"))
+    files = {path: place for place, path in enumerate(sorted({item.path for item in items}))}
+    mine = [files[item.path] % count == first - 1 for item in items]
+    config.hook.pytest_deselected(items=[item for item, own in zip(items, mine, strict=True) if not own])
+    items[:] = [item for item, own in zip(items, mine, strict=True) if own]
 
 
 @pytest.fixture(scope="session", autouse=True)
