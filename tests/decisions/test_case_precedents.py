@@ -258,3 +258,16 @@ def test_it_prints_and_converts(planted_audit: Audit) -> None:
     assert "% [" in text
     with pytest.raises(SpaceError):
         nearness(planted_audit, "nothing")  # type: ignore[arg-type]
+
+
+def test_rows_of_the_cases_own_group_are_no_precedents(tmp_path: Path) -> None:
+    people = np.tile(np.arange(60), 4)
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(60, 5))[people] + 0.01 * generator.normal(size=(240, 5))
+    options: dict[str, Any] = {"modality": "vector", "model": ds.PCA(latent_dim=3)}
+    for groups in (people, None):
+        space = ds.fit(x.astype(np.float32), path=tmp_path / f"{groups is None}.space", groups=groups, **options)
+        audit = Audit(space, lambda rows: (np.asarray(rows)[:, 0] > 0).astype(float))
+        found = case_precedents(audit, row=7, k=3)
+        near = people[np.concatenate([found.same.index, found.opposite.index, found.nearest.index])]
+        assert (7 in near) == (groups is None), "the other visits of a person are the nearest rows by far"

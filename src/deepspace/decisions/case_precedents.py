@@ -158,7 +158,8 @@ def case_precedents(
     or for one item x in the user's units.
 
     metric: "decision" (what it is and what is said of it), "latent" or "input". Precedents are among ``audit.rows``;
-    where a side has fewer than k, all of it is given. Raises SpaceError unless exactly one case is given.
+    where a side has fewer than k, all of it is given. Of a space fitted with groups, rows of the row's own are left
+    out: another visit of the same patient is no precedent. Raises SpaceError unless exactly one case is given.
     """
     if (row is None) == (x is None):
         raise SpaceError("precedents of a decision need one case: a row number, or an item x.")
@@ -169,7 +170,7 @@ def case_precedents(
     near = nearness(audit, metric)
     case = _row(audit, near, row) if row is not None else _item(audit, near, x)
     decision = int(case.answers.outcome[0])
-    decided, everyone = audit.answers.outcome, np.flatnonzero(audit.rows != (-1 if row is None else row))
+    decided, everyone = audit.answers.outcome, _others(audit, row)
     alike = decided[everyone] == decision
     found = [near.nearest(case.point, k, among=places) for places in (everyone[alike], everyone[~alike], everyone)]
     differences = Differences.of(audit)
@@ -183,6 +184,15 @@ def case_precedents(
         int((~np.isin(np.concatenate([same.index, opposite.index]), audit.tested)).sum()), (),
     )  # fmt: skip
     return replace(result, notes=tuple(_notes(audit, result, k)))
+
+
+def _others(audit: Audit, row: int | None) -> Index:
+    """Places in ``audit.rows`` of the rows that are neither the case nor of its group."""
+    if row is None:
+        return np.arange(len(audit.rows), dtype=np.int64)
+    groups = audit.space.groups
+    own = audit.rows == row if groups is None else groups.codes[audit.rows] == groups.codes[row]
+    return np.flatnonzero(~own)
 
 
 @dataclass(frozen=True)

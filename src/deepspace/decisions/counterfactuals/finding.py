@@ -13,6 +13,7 @@ from deepspace.decisions.counterfactuals.constraints import Constraints
 from deepspace.decisions.counterfactuals.results import CaseCounterfactuals, Counterfactuals
 from deepspace.decisions.predictors import Answers, outcome_name
 from deepspace.errors import DataError, ModelError, SpaceError
+from deepspace.results import figure
 
 if TYPE_CHECKING:
     from deepspace.decisions.audit import Audit
@@ -78,10 +79,10 @@ def check(audit: Audit, limits: Constraints | None, margin: float) -> None:
     """Whether counterfactuals can be had so at all. Raises SpaceError and DataError."""
     space = audit.space
     most = 1.0 if audit.threshold is None else max(audit.threshold, 1 - audit.threshold)
-    if not 0 <= margin < (np.inf if audit.predictor.kind == "values" else most):
-        raise SpaceError(
-            f"margin is how far beyond the threshold scores must be, 0 or more and possible, got {margin}."
-        )
+    most = np.inf if audit.predictor.kind == "values" else most
+    if not 0 <= margin < most:
+        upper = f" and less than {figure(most)}" if np.isfinite(most) else ""
+        raise SpaceError(f"margin is how far beyond the threshold scores must be, 0 or more{upper}, got {margin}.")
     if limits is None:
         return
     if space.schema.form == "table":
