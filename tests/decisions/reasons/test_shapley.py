@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepspace.decisions.reasons.found import STABLE
-from deepspace.decisions.reasons.order import in_order
+from deepspace.decisions.reasons.order import CHILDREN, in_order
 from deepspace.decisions.reasons.principal import TIED, choose
 from deepspace.decisions.reasons.shapley import EXACT, asked_once, row_keys, shapley
 
@@ -144,6 +144,28 @@ def test_without_a_rule_the_test_errs_as_often_as_it_says() -> None:
     assert np.mean(p_values) == pytest.approx(0.5, abs=0.06)
 
 
+def test_columns_of_few_values_leave_enough_made_up_rows() -> None:
+    """Nearly all children of such rows are real rows; more are drawn until the test can say something."""
+    rng = np.random.default_rng(0)
+    rows = np.unique(rng.geometric(0.75, (2000, 6)).astype(np.float32), axis=0)  # most are 1, as counts are 0
+
+    def sums(given: np.ndarray) -> np.ndarray:
+        return given.sum(1) - 9.5
+
+    below, above = rows[sums(rows) < 0], rows[sums(rows) >= 0]
+    near = np.concatenate([below[:40], above[:60]])
+    asking = in_order(near, np.sort(row_keys(rows)), rng)
+    made = next(asking)[: -len(near)]
+    first = np.random.default_rng(1).integers(0, len(near), (2, CHILDREN))
+    once = np.where(rng.random((CHILDREN, 6)) < 0.5, near[first[0]], near[first[1]]).astype(np.float32)
+    assert len(made) > 1.5 * (~np.isin(row_keys(np.unique(once, axis=0)), row_keys(rows))).sum()
+    assert not np.isin(row_keys(made), row_keys(rows)).any()
+    assert len(np.unique(row_keys(made))) == len(made)
+    with pytest.raises(StopIteration) as end:
+        asking.send(sums(np.concatenate([made, near])))
+    assert end.value.value <= 0.01
+
+
 def test_a_rule_is_seen_even_where_two_columns_must_both_hold() -> None:
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(400, 4)).astype(np.float32)
@@ -166,12 +188,34 @@ def test_the_chosen_set_is_the_one_that_moves_the_score() -> None:
     values = np.array([0, 1, 0.1, 0, 1, 0.0])
     resamples = np.full((50, 20), 1 / 20)
     for most, expected in ((1, {2}), (2, {1, 4}), (4, {1, 2, 4})):
-        chosen = run(choose(x, refs, refs[:3], own(6), values, resamples, most), score)
+        chosen = run(choose(x, refs, refs[:3], own(6), values, values > 0, resamples, most, STABLE), score)
         assert set(chosen.players) == expected
         assert chosen.often == (1.0,) * len(expected)
     same = refs[:1].copy()
     same[0, 1] = 0  # what is typical of the accepted is what the case has: that is no reason
-    assert 1 not in run(choose(x, refs, same, own(6), values, resamples, 4), score).players
+    assert 1 not in run(choose(x, refs, same, own(6), values, values > 0, resamples, 4, STABLE), score).players
+    # A column that could not be stated takes no other's place, and is told only where there is no other.
+    for certain, expected in (([0, 1, 0, 0, 1, 0], {1, 4}), ([0] * 6, {1, 2, 4})):
+        sure = np.array(certain, bool)
+        assert (
+            set(run(choose(x, refs, refs[:3], own(6), values, sure, resamples, 4, STABLE), score).players) == expected
+        )
+
+
+def test_of_sets_that_are_as_good_the_one_that_turns_the_decision_goes_first() -> None:
+    """The first column brings a little more of the score than the second, on real rows, but not what is typical."""
+    refs = np.tile(np.array([1.04, 1.0], np.float32), (40, 1))
+    typical, resamples = np.array([[0.99, 1.0]], np.float32), np.full((50, 40), 1 / 40)
+
+    def picked(least: float) -> tuple[int, ...]:
+        asking = choose(
+            np.zeros(2, np.float32), refs, typical, own(2), np.ones(2), np.ones(2, bool), resamples, 1, STABLE
+        )
+        return run(asking, lambda rows: rows.max(1) - least).players
+
+    assert picked(1.0) == (1,)  # the first has .99
+    assert picked(0.9) == (0,)  # both turn it
+    assert picked(1.1) == (0,)  # neither does
 
 
 @pytest.mark.parametrize(("noise", "stable"), [(0.05, True), (3.0, False)])
@@ -184,7 +228,8 @@ def test_a_reason_is_not_lost_to_one_that_is_as_good(noise: float, stable: bool)
     resamples = rng.multinomial(100, np.full(100, 1 / 100), 400) / 100
     typical = np.ones((1, 2), np.float32)
     chosen = run(
-        choose(np.zeros(2, np.float32), refs, typical, own(2), np.ones(2), resamples, 1), lambda rows: rows.sum(1) - 1
+        choose(np.zeros(2, np.float32), refs, typical, own(2), np.ones(2), np.ones(2, bool), resamples, 1, STABLE),
+        lambda rows: rows.sum(1) - 1,
     )
     assert len(chosen.players) == 1
     means = resamples @ refs

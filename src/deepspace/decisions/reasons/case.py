@@ -92,8 +92,12 @@ def investigate(
     draws = rng.integers(0, len(pool), (_AGAIN, len(pool)))
     again = [typical(accepted.encoded[pool[draw]], settings.cardinalities) for draw in draws]
     typicals = np.stack([middle, *(again if len(good) else [middle])])
-    chosen = yield from choose(x, refs, typicals, settings.player, values, resamples, settings.most)
-    stated, unstable = _parted(chosen, values, interval, settings.stable)
+    # The smallest contribution that counts is above rounding.
+    certain = interval[0] > 1e-9 * max(float(np.abs(values).sum()), 1e-300)
+    chosen = yield from choose(
+        x, refs, typicals, settings.player, values, certain, resamples, settings.most, settings.stable
+    )
+    stated, unstable = _parted(chosen, values, certain, settings.stable)
     if not stated:
         return Found(False, refs, middle, found, interval, p_value, (), unstable)
     share, flips, real, n = yield from _tried(x, order, pool[chosen_refs], middle, stated, accepted, settings)
@@ -103,11 +107,10 @@ def investigate(
 Ranked = tuple[tuple[int, float], ...]
 
 
-def _parted(chosen: Chosen, values: Floats, interval: Floats, stable: float) -> tuple[Ranked, Ranked]:
-    """Stable and unstable, by weight. The smallest contribution that counts is above rounding."""
-    least = 1e-9 * max(float(np.abs(values).sum()), 1e-300)
+def _parted(chosen: Chosen, values: Floats, certain: npt.NDArray[np.bool_], stable: float) -> tuple[Ranked, Ranked]:
+    """Stable and unstable, by weight."""
     both = sorted(zip(chosen.players, chosen.often, strict=True), key=lambda pair: -values[pair[0]])
-    good = [pair for pair in both if pair[1] >= stable and interval[0, pair[0]] > least]
+    good = [pair for pair in both if pair[1] >= stable and certain[pair[0]]]
     return tuple(good), tuple(pair for pair in both if pair not in good)
 
 

@@ -11,7 +11,8 @@ from deepspace.decisions.reasons.shapley import Floats, Rows, asked_once, row_ke
 
 __all__ = ["in_order"]
 
-CHILDREN, KEPT, NULLS = 2048, 400, 499
+CHILDREN, ROUNDS, KEPT, NULLS = 2048, 8, 400, 499
+"""Made-up rows drawn at once; how often, as long as fewer are kept than the test is to have; permutations."""
 FEWEST = 8
 Asking = Generator[Rows, Floats, float]
 
@@ -27,21 +28,34 @@ def in_order(near: Rows, real: npt.NDArray[np.void], rng: np.random.Generator) -
     and equal ones count once, so that the permutation test of the rank correlation is exact. 1 where there are fewer
     than 8 children.
     """
-    parents = rng.integers(0, len(near), (2, CHILDREN))
-    made = np.where(rng.random((CHILDREN, near.shape[1])) < 0.5, near[parents[0]], near[parents[1]]).astype(np.float32)
-    keys = row_keys(np.concatenate([made, near]))
-    place = np.minimum(np.searchsorted(real, keys[:CHILDREN]), len(real) - 1)
-    first = np.sort(asked_once(made)[0])
-    keep = first[(real[place] != keys[:CHILDREN])[first] & ~np.isin(keys[:CHILDREN], keys[CHILDREN:])[first]]
-    keep = keep[:KEPT]  # in the order drawn
-    if len(keep) < FEWEST:
+    made, parents = _made_up(near, real, rng)
+    if len(made) < FEWEST:
         return 1.0
-    scores = yield np.concatenate([made[keep], near])
-    known = _ranks(scores[len(keep) :])
-    own, theirs = _ranks(scores[: len(keep)]), known[parents[:, keep]].mean(0)
+    scores = yield np.concatenate([made, near])
+    known = _ranks(scores[len(made) :])
+    own, theirs = _ranks(scores[: len(made)]), known[parents].mean(0)
     theirs = theirs - theirs.mean()
     null = rng.permuted(np.tile(own, (NULLS, 1)), axis=1) @ theirs
     return float((1 + (null >= own @ theirs - 1e-9 * np.abs(theirs).sum()).sum()) / (NULLS + 1))
+
+
+def _made_up(near: Rows, real: npt.NDArray[np.void], rng: np.random.Generator) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """At most ``KEPT`` children (K, F), none of them real and no two alike, and their parents' places (2, K).
+
+    Columns of few values make few new rows: what is kept does not depend on any score, so that more may be drawn.
+    """
+    own, parents, made = row_keys(near), np.empty((2, 0), np.int64), np.empty((0, near.shape[1]), np.float32)
+    for _ in range(ROUNDS):
+        two = rng.integers(0, len(near), (2, CHILDREN))
+        parents = np.concatenate([parents, two], 1)
+        made = np.concatenate([made, np.where(rng.random((CHILDREN, near.shape[1])) < 0.5, near[two[0]], near[two[1]])])
+        first = np.sort(asked_once(made)[0])  # in the order drawn
+        keys = row_keys(made[first])
+        place = np.minimum(np.searchsorted(real, keys), len(real) - 1)
+        keep = first[(real[place] != keys) & ~np.isin(keys, own)][:KEPT]
+        if len(keep) == KEPT:
+            break
+    return made[keep], parents[:, keep]
 
 
 def _ranks(scores: Floats) -> Floats:

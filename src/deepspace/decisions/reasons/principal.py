@@ -43,19 +43,25 @@ def choose(
     typicals: Rows,
     player: npt.NDArray[np.int64],
     values: Floats,
+    certain: npt.NDArray[np.bool_],
     resamples: Floats,
     most: int,
+    stable: float,
 ) -> Asking:
-    """A generator that yields encoded rows, is sent their scores and returns the set.
+    """A generator that yields encoded rows, is sent their scores (not negative where favourable) and returns the set.
 
     x: (F,); refs: (R, F); typicals: (1 + T, F), what is typical of the references, then of T resamples of them;
-    values: (P,) Shapley values; resamples: (B, R), weights of the references that add up to 1.
+    values: (P,) Shapley values; certain: (P,), whether such a value is surely above 0; resamples: (B, R), weights of
+    the references that add up to 1; stable: in which share of the resamples a reason must hold to be stated.
     A set is worth the mean score with the references' values and the score with the typical ones, weighted: the second
-    alone would be fitted to one row that need not exist, the first alone to no row that is ever stated.
+    alone would be fitted to one row that need not exist, the first alone to no row that is ever stated. Among sets that
+    are as good as the best but for ``TIED``, one goes first whose stated part turns the decision by itself.
     """
     ranked = np.argsort(-values, kind="stable")[:CANDIDATES]
     differs = _differs(x, typicals[0], player, len(values))
-    candidates = [int(j) for j in ranked if values[j] > 0 and differs[j]]
+    likely = [int(j) for j in ranked if values[j] > 0 and differs[j]]
+    # What cannot be stated must not take the place of what can; where nothing can, what fails is still told.
+    candidates = [j for j in likely if certain[j]] or likely
     if not candidates:
         return Chosen((), (), np.empty(0), float("nan"))
     sets = [s for size in range(1, min(most, len(candidates)) + 1) for s in combinations(candidates, size)]
@@ -70,7 +76,7 @@ def choose(
     gap = float(answers[len(rows) + 1 :].mean() - answers[len(rows)])
     price = PRICE * max(gap, 0.0) * member.sum(1)
     real, typical = scores[:, : len(refs)], scores[:, len(refs) :]
-    best = int(((1 - TYPICAL) * real.mean(1) + TYPICAL * typical[:, 0] - price).argmax())
+    means = (1 - TYPICAL) * real.mean(1) + TYPICAL * typical[:, 0] - price
     # Each resample of the rows is seen with a typical row that comes from a resample as well.
     beside_them = (
         typical[:, 1 + np.arange(len(resamples)) % max(len(typicals) - 1, 1)]
@@ -78,11 +84,32 @@ def choose(
         else (np.repeat(typical, len(resamples), 1))
     )
     worth = (1 - TYPICAL) * resamples @ real.T + TYPICAL * beside_them.T - price
-    # A set that is as good as the best but for a trifle has not lost its reasons to it.
-    as_good = worth[:, best] >= worth.max(1) - TIED * max(gap, 0.0)
-    again = worth.argmax(1)
-    often = tuple(float((member[again, j] | as_good).mean()) for j in sets[best])
-    return Chosen(sets[best], often, real[best], float(typical[best, 0]))
+    trifle = TIED * max(gap, 0.0)
+    # In a resample where a set is as good as the best but for a trifle, it has not lost its reasons to it.
+    lost = (worth < worth.max(1, keepdims=True) - trifle).astype(np.float64)
+    elsewhere = lost.T @ member[worth.argmax(1)] / len(lost)
+    often = np.where(member, 1 - lost.mean(0)[:, None] + elsewhere, 0.0)
+    best = _first(means, trifle, often >= stable, member, certain, typical[:, 0] >= 0)
+    return Chosen(sets[best], tuple(float(often[best, j]) for j in sets[best]), real[best], float(typical[best, 0]))
+
+
+def _first(
+    means: Floats,
+    trifle: float,
+    holds: npt.NDArray[np.bool_],
+    member: npt.NDArray[np.bool_],
+    certain: npt.NDArray[np.bool_],
+    turns: npt.NDArray[np.bool_],
+) -> int:
+    """The best set whose stated part turns the decision, among those that are as good as the best but for a trifle; the
+    best where there is none."""
+    ranked = np.argsort(-means, kind="stable")
+    place = {row.tobytes(): i for i, row in enumerate(member)}
+    for i in ranked[means[ranked] >= means.max() - trifle]:
+        part = place.get((member[i] & holds[i] & certain).tobytes())
+        if part is not None and turns[part]:
+            return int(i)
+    return int(ranked[0])
 
 
 def _differs(x: Rows, other: Rows, player: npt.NDArray[np.int64], players: int) -> npt.NDArray[np.bool_]:
