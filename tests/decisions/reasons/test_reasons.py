@@ -180,6 +180,8 @@ def test_columns_taken_together_have_words_of_their_own(twin_space: ds.Space) ->
         "income": {"text": "Income", "code": "A1"},
     }
     told = reasons(audit, rows=rows, together=pair["together"], wording=own)
+    alone = reasons(audit, rows=rows, wording=own)
+    assert [str(case) for case in told] == [str(case) for case in alone]  # one text for both takes them together
     for case, before in zip(told, plain, strict=True):
         (reason,), (ruled,) = case.reasons, before.reasons
         cells = {name: twin_space.rows.table([name], [case.row]).column(0)[0].as_py() for name in ("income", "salary")}
@@ -198,8 +200,8 @@ def test_columns_taken_together_have_words_of_their_own(twin_space: ds.Space) ->
 @pytest.mark.parametrize(
     ("wording", "together", "words"),
     [
-        ({"income, debt": "x"}, [["income", "salary"]], "taken together; taken together are 'income, salary'"),
-        ({"income, salary": "x"}, None, "not taken together; say together=[['income', 'salary']]"),
+        ({"income, debt": "x"}, [["income", "salary"]], "those taken together are 'income, salary, debt'; write them"),
+        ({"income, salary": "x", "salary, debt": "x"}, None, "taken together are 'income, salary, debt'; write them"),
         ({"income, salry": "x"}, [["income", "salary"]], "did you mean 'income, salary'?"),
         ({"income, salary": {"category": "x"}}, [["income", "salary"]], "'category' for 'income, salary', which are"),
         ({"job, income": {"low": "x"}}, [["income", "job"]], "some of which hold categories; write text or code"),

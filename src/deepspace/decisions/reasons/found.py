@@ -58,8 +58,8 @@ def reasons(
     if it is among the principal reasons in a share ``stable`` of them, or these are as good there as the best but for
     5 % of the gap, and its contribution's interval lies above 0.
     scale: contributions in units of the score, or of its log odds. together: lists of columns that count as one
-    reason, or a rank correlation (0 to 1) from which numbers hang together. wording: or a file of it, or a
-    mapping. tell: (cases done, cases).
+    reason, beside those that have one text in the wording, or a rank correlation (0 to 1) from which numbers hang
+    together. wording: or a file of it, or a mapping. tell: (cases done, cases).
 
     A case is compared with the 128 accepted rows nearest to it in the space, or with more until what is typical of them
     is itself accepted. Contributions are interventional Shapley values against those rows; the principal reasons are
@@ -76,7 +76,7 @@ def reasons(
     notes: list[str] = []
     asked = _items(audit, x) if x is not None else _rows(audit, rows, cases, notes)
     accepted = Accepted(audit)
-    players = _players(schema, together, accepted.encoded)
+    players = _players(schema, together, words.joining([c.name for c in schema.features]), accepted.encoded)
     joined = [[schema.features[j].name for j in player] for player in players if len(player) > 1]
     words.fits({c.name: c for c in schema.features}, joined)
     player = np.empty(len(schema.features), np.int64)
@@ -207,8 +207,10 @@ def _cases(audit: Audit, rows: Sequence[int | None], answers: Answers, table: An
     ]  # fmt: skip
 
 
-def _players(schema: TableSchema, together: Together, rows: npt.NDArray[np.float32]) -> tuple[tuple[int, ...], ...]:
-    """The columns of each player: one each, but for those that are taken together."""
+def _players(
+    schema: TableSchema, together: Together, worded: Sequence[Sequence[str]], rows: npt.NDArray[np.float32]
+) -> tuple[tuple[int, ...], ...]:
+    """The columns of each player: one each, but for those that are taken together or worded as one."""
     names = [c.name for c in schema.features]
     parent = list(range(len(names)))
     groups: list[Sequence[int]] = []
@@ -216,6 +218,7 @@ def _players(schema: TableSchema, together: Together, rows: npt.NDArray[np.float
         if not 0 < together <= 1:
             raise DataError(f"together is a rank correlation, above 0 to 1, or lists of columns, got {together:g}.")
         groups = _correlated(schema, rows, float(together))
+    groups += [[names.index(name) for name in listed] for listed in worded]
     for listed in [] if together is None or isinstance(together, (int, float)) else together:
         unknown = next((name for name in listed if name not in names), None)
         if isinstance(listed, str) or unknown is not None:

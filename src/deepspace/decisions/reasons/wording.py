@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -37,8 +37,8 @@ class Wording:
     A text may hold {column}, {value}, {typical}, {low}, {high} and {share}. Columns and sides without a text of their
     own are put into words by rule.
 
-    Columns that are taken together as one reason have one key, their names with ", " between them in any order, as
-    "income, salary": with ``high`` or ``low`` where all that differ lie on that side, ``text`` in any case, and a
+    Columns that have one key, their names with ", " between them in any order, as "income, salary", are taken together
+    as one reason: with ``high`` or ``low`` where all that differ lie on that side, ``text`` in any case, and a
     ``code``. Each place then holds every column that differs, by name, as "income 20.5, salary 31". Without such a
     text each column has its own clause.
     """
@@ -101,6 +101,10 @@ class Wording:
                 instead = "category" if columns[name].categories else "high and low"
                 raise DataError(f"{self.source} has '{found}' for '{name}', which holds {what}; write {instead}.")
 
+    def joining(self, columns: Collection[str]) -> list[list[str]]:
+        """The columns of each key that names several, where it names what there is."""
+        return [name.split(JOIN) for name in self.texts if name not in columns and _all_known(name, columns)]
+
     def _fits_joined(
         self, name: str, given: Mapping[str, Any], columns: Mapping[str, Column], joined: Sequence[Sequence[str]]
     ) -> None:
@@ -108,8 +112,9 @@ class Wording:
         if group is None:
             if _all_known(name, columns):
                 have = "; ".join(f"'{JOIN.join(group)}'" for group in joined)
-                what = f"taken together are {have}" if joined else f"say together=[{name.split(JOIN)}]"
-                raise DataError(f"{self.source} has a text for '{name}', which are not taken together; {what}.")
+                raise DataError(
+                    f"{self.source} has a text for '{name}', but those taken together are {have}; write them all."
+                )
             close = get_close_matches(name, [*columns, *map(JOIN.join, joined)], 1)
             hint = f"did you mean '{close[0]}'?" if close else f"the columns are {', '.join(list(columns)[:10])}."
             raise DataError(f"{self.source} has a text for the column '{name}', which there is not; {hint}")
@@ -200,7 +205,7 @@ def _parts(name: str) -> list[str]:
     return sorted(name.split(JOIN))
 
 
-def _all_known(name: str, columns: Mapping[str, Column]) -> bool:
+def _all_known(name: str, columns: Collection[str]) -> bool:
     return len(name.split(JOIN)) > 1 and all(part in columns for part in name.split(JOIN))
 
 
