@@ -60,7 +60,7 @@ class Overall(Tabular):
         flipped, without = (_share(count, self.n) for count in (self.flipped, self.without))
         head = (
             f"{self.n:,} adverse decisions: {without} have no stable reason; {flipped} turn when their stated reasons "
-            "are set to what accepted cases have."
+            "are set to what is typical of cases decided otherwise."
         )
         rows = [
             (name, f"{count:,}", f"{100 * share:.1f} %", f"[{100 * low:.1f}, {100 * high:.1f}]", figure(weight))

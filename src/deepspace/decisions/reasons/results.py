@@ -96,10 +96,10 @@ class CaseReasons:
         if self.flips_real is not None and self.share_explained is not None:
             low, high = wilson(round(self.flips_real * self.n), self.n)
             lines.append(
-                f"  Set to what accepted cases have, these columns {'turn' if self.flips else 'do not turn'} the "
-                f"decision and close {100 * self.share_explained:.0f} % of the way to it; the values of "
-                f"{100 * self.flips_real:.0f} % [{100 * low:.0f} %, {100 * high:.0f} %] of {self.n} real accepted "
-                "cases turn it."
+                f"  Set to what is typical of cases decided otherwise, these columns "
+                f"{'turn' if self.flips else 'do not turn'} the decision and close {100 * self.share_explained:.0f} % "
+                f"of the way to it; the values of {100 * self.flips_real:.0f} % [{100 * low:.0f} %, "
+                f"{100 * high:.0f} %] of {self.n} real ones turn it."
             )
         if self.unstable:
             left = ", ".join(
