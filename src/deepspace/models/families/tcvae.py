@@ -132,7 +132,6 @@ class TCVAEModel(NetworkedModel):
     """
 
     config: TCVAE
-    exact = True  # total correlation takes latents rounded to steps wider than their posteriors for separate points
 
     def __init__(self, config: TCVAE, layout: Layout) -> None:
         super().__init__(config, layout)

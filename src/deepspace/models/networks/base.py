@@ -9,16 +9,7 @@ from torch import Tensor, nn
 
 from deepspace.models.layout import Layout
 
-__all__ = ["Decoder", "Encoder", "Exact", "Standardise"]
-
-
-class Exact(nn.Linear):
-    """A layer that makes latents or takes them: float32 where the rest of a network is computed in 16 bits, whose steps
-    near a latent of 4 are 1/32, as wide as a narrow posterior is."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        with torch.autocast(input.device.type, enabled=False):
-            return super().forward(input.float())
+__all__ = ["Decoder", "Encoder", "Standardise"]
 
 
 class Encoder(nn.Module, ABC):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from deepspace.errors import ModelError
 from deepspace.models.layout import Layout
 from deepspace.models.networks.activation import GAIN, TIMES, bend
-from deepspace.models.networks.base import Decoder, Encoder, Exact, Standardise
+from deepspace.models.networks.base import Decoder, Encoder, Standardise
 
 __all__ = ["ConvDecoder", "ConvEncoder"]
 
@@ -90,7 +90,7 @@ class ConvDecoder(Decoder):
         self.outputs = outputs
         kernel, stride, padding, bottom = _geometry(outputs, len(hidden))
         self.bottom = (hidden[-1] * TIMES[activation], *bottom)
-        self.first = Exact(latent_dim, prod(self.bottom))
+        self.first = nn.Linear(latent_dim, prod(self.bottom))
         layers: list[nn.Module] = [bend(activation)]
         channels = hidden[-1]
         for out in reversed(hidden[:-1]):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from deepspace.errors import ModelError
 from deepspace.models.layout import Layout
 from deepspace.models.likelihoods import Likelihood
-from deepspace.models.networks.base import Exact, Standardise
+from deepspace.models.networks.base import Standardise
 
 __all__ = ["LinearPath"]
 
@@ -31,8 +31,8 @@ class LinearPath(nn.Module):
             raise ModelError(f"The linear path is for images, signals and vectors, got {got}; leave linear at False.")
         self.layout, self.outputs = layout, outputs
         self.standardise = Standardise(layout)
-        self.encode = Exact(layout.size, latent_dim)
-        self.decode = Exact(latent_dim, int(torch.Size(outputs).numel()))
+        self.encode = nn.Linear(layout.size, latent_dim)
+        self.decode = nn.Linear(latent_dim, int(torch.Size(outputs).numel()))
         for layer in (self.encode, self.decode):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)

@@ -11,18 +11,16 @@ from torch import Tensor, nn
 
 from deepspace.models.layout import Layout
 from deepspace.models.networks.activation import GAIN, TIMES, bend
-from deepspace.models.networks.base import Decoder, Encoder, Exact, Standardise
+from deepspace.models.networks.base import Decoder, Encoder, Standardise
 
 __all__ = ["MLPDecoder", "MLPEncoder", "stack"]
 
 
-def stack(
-    widths: Sequence[int], dropout: float = 0.0, activation: str = "relu", *, latents: bool = False
-) -> nn.Sequential:
-    """Linear layers of these widths with an activation after each. Dropout ends them. latents: what the first takes."""
+def stack(widths: Sequence[int], dropout: float = 0.0, activation: str = "relu") -> nn.Sequential:
+    """Linear layers of these widths with an activation after each. Dropout ends them."""
     layers: list[nn.Module] = []
-    for i, (a, b) in enumerate(pairwise(widths)):
-        linear = (Exact if latents and i == 0 else nn.Linear)(a, b * TIMES[activation])
+    for a, b in pairwise(widths):
+        linear = nn.Linear(a, b * TIMES[activation])
         nn.init.normal_(linear.weight, std=(GAIN[activation] / a) ** 0.5)
         nn.init.zeros_(linear.bias)
         layers += [linear, bend(activation)]
@@ -60,7 +58,7 @@ class MLPDecoder(Decoder):
         super().__init__()
         self.outputs = outputs
         widths = [latent_dim, *reversed(hidden)]
-        self.layers = stack(widths, dropout, activation, latents=True)
+        self.layers = stack(widths, dropout, activation)
         self.output = nn.Linear(widths[-1], prod(outputs))
 
     def forward(self, z: Tensor) -> Tensor:
