@@ -6,6 +6,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -134,3 +135,31 @@ def test_a_score_does_not_depend_on_which_items_are_asked_about_together(space: 
         np.testing.assert_allclose(np.concatenate([one.scores[name] for one in alone]), values, rtol=1e-3, atol=1e-3)
     backwards = space.ood(PIXELS[1200:1260][::-1])
     np.testing.assert_allclose(backwards.combined_p[::-1], together.combined_p, atol=2 / together.n)
+
+
+def coded(n: int, seed: int) -> pd.DataFrame:
+    """Two numbers and a code, of which many come once or twice."""
+    rng = np.random.default_rng(seed)
+    code = np.minimum(rng.zipf(1.4, n), 5000)
+    return pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "code": [f"c{k}" for k in code]})
+
+
+def test_a_code_that_training_lacks_is_read_alike_in_held_out_rows_and_in_new_ones(tmp_path: Path) -> None:
+    shares = []
+    for seed in range(4):
+        both = coded(2400, seed)
+        training = TrainConfig(epochs=2, threads=1, seed=seed, validation_fraction=0.25)
+        model = ds.VAE(latent_dim=2, hidden=(16,))
+        space = ds.fit(both[:1200], model=model, path=tmp_path / f"{seed}.space", training=training)
+        found = space.ood(both[1200:], scores=["typicality", "input_knn"])
+        shares.append(found.flagged(0.1).mean())
+        if seed:
+            continue
+        held, rest = (set(both["code"][rows]) for rows in (space.validation_index, np.setdiff1d(
+            np.arange(1200), space.validation_index)))  # fmt: skip
+        row = {"a": 0.3, "b": -0.2}
+        strange = pd.DataFrame([{**row, "code": code} for code in (min(held - rest), "nobody's", None)])
+        for values in space.ood(strange, scores=["typicality", "input_knn"]).scores.values():
+            assert values[0] == pytest.approx(values[2], abs=1e-5)
+            assert values[1] == pytest.approx(values[2], abs=1e-5)
+    assert np.mean(shares) == pytest.approx(0.1, abs=0.03)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from deepspace.errors import ModelError, SpaceError
 from deepspace.metrics.heldout import held_out, spread
+from deepspace.metrics.ood_categories import Categories
 from deepspace.metrics.ood_groups import Clumps, Worth, spread_groups
 from deepspace.metrics.ood_scores import SCORES, Score, Scored, most_reference
 from deepspace.results import Tabular, figure, text_table
@@ -146,7 +147,8 @@ def ood(
     that takes seconds, the likelihood regret most of them. calibration: items in the user's units that say what is
     usual, in place of the rows that the space held out. Where rows come in clumps (several of one patient or device),
     a space that was fitted without ``groups`` needs it: rows held out one by one share their clump with training rows,
-    and what is new is a new clump. groups: (n,), which of the items that calibrate belong together.
+    and what is new is a new clump. groups: (n,), which of the items that calibrate belong together. A category that no
+    training row has counts as a missing cell, whether a held-out row has it or nobody.
     Raises SpaceError for an unknown name, for groups that do not fit, and where no score is left.
     """
     _known(scores)
@@ -165,7 +167,7 @@ def ood_rows(space: BaseSpace, index: npt.ArrayLike, *, scores: Sequence[str] | 
     if not len(rows) or rows.min() < 0 or rows.max() >= len(space):
         raise SpaceError(f"'{space.name}' has rows 0 to {len(space) - 1}; name at least one of them.")
     _known(scores)
-    encoded = Scored(space, np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows]))
+    encoded = _of_rows(space, rows)
     codes = rows if space.groups is None else space.groups.codes[rows]
     return _scored(space, encoded, scores, None, own=_Detector.of(space).clumps.places(codes))
 
@@ -189,6 +191,7 @@ def _scored(
         if score.needs & space.lacks
     }
     detector = _Detector.of(space)
+    rows, given = detector.read(rows), None if given is None else detector.read(given)
     taken = []
     for score in chosen:
         if score.name in skipped:
@@ -228,6 +231,10 @@ def _encoded(space: BaseSpace, x: Any) -> Scored:
     return Scored(space, encoded)
 
 
+def _of_rows(space: BaseSpace, rows: npt.NDArray[np.int64]) -> Scored:
+    return Scored(space, np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows]))
+
+
 @dataclass(frozen=True)
 class _Calibrated:
     """A score that has learned, and the scores of the held-out rows (n,)."""
@@ -253,10 +260,11 @@ class _Detector:
         training = training if self.own else apart
         self.index = held.rows
         self.clumps = Clumps(held.rows if space.groups is None else space.groups.codes[held.rows])
-        self.training, self.rows = (
-            Scored(space, np.asarray(space.samples[rows]), np.asarray(space.latents.mean[rows]))
-            for rows in (training, held.rows)
+        everything = np.arange(len(space), dtype=np.int64)
+        self.categories = Categories(
+            space, everything if held.seen else np.setdiff1d(everything, space.validation_index)
         )
+        self.training, self.rows = _of_rows(space, training), self.read(_of_rows(space, held.rows))
         self._kept: dict[str, _Calibrated] = {}
 
     @classmethod
@@ -265,6 +273,10 @@ class _Detector:
         if kept is None or kept.model is not space.model:
             kept = _detectors[space] = cls(space)
         return kept  # type: ignore[return-value]
+
+    def read(self, rows: Scored) -> Scored:
+        encoded, changed = self.categories.read(rows.encoded)
+        return Scored(rows.space, encoded) if changed else rows
 
     def calibrated(self, kind: type[Score], given: Scored | None = None) -> _Calibrated:
         if kind.name not in self._kept:
