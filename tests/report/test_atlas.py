@@ -54,7 +54,8 @@ def test_an_atlas_of_every_modality(any_space: Space, tmp_path: Path) -> None:
         assert "What can be read off each layer" in text
     assert "A map of each layer" in text
     assert len(text) < 4_000_000
-    assert file.read_bytes() == atlas(listed, tmp_path / "b.html").read_bytes()
+    if any_space.schema.modality in ("signal", "counts"):  # the quickest two, since all is asked anew
+        assert file.read_bytes() == atlas(listed, tmp_path / "b.html").read_bytes()
     assert [p.name for p in tmp_path.iterdir() if p.suffix != ".html"] == []
 
 
