@@ -111,7 +111,10 @@ def _readable(space: Space, constraints: Path | None, wording: Path | None, curr
     from deepspace.decisions.reasons import Wording
 
     p.constraints_of(constraints, space)
-    Wording.of(wording)
+    words = Wording.of(wording)
+    if space.schema.form == "table":
+        columns = {column.name: column for column in space.schema.features}
+        words.fits(columns, words.joining(columns))
     if current is not None and not current.exists():
         raise DataError(f"there is no file '{current}' to compare with; check the path, seen from {Path.cwd()}.")
 

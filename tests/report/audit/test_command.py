@@ -108,6 +108,7 @@ def test_what_cannot_be_asked_is_said_and_the_rest_is_written(
         (["--constraints", "nowhere.yaml"], "nowhere.yaml"),
         (["--constraints", "tied.yaml"], "the column 'salary', which the space did not learn"),
         (["--wording", "list.yaml"], "list.yaml"),
+        (["--wording", "words.yaml"], "a text for the column 'income, dept', which there is not"),
         (["--current", "nowhere.csv"], "there is no file 'nowhere.csv' to compare with"),
     ],
 )
@@ -119,6 +120,7 @@ def test_a_file_that_is_not_what_it_should_be_is_refused_before_the_work(
     (tmp_path / "rows.txt").write_text("1\nseven\n")
     (tmp_path / "list.yaml").write_text("- a\n")
     (tmp_path / "unknown.yaml").write_text("motto: x\n")
+    (tmp_path / "words.yaml").write_text("income, dept: x\n")
     (tmp_path / "tied.yaml").write_text("immutable: [salary]\n")
     code, out, said = run(capfd, space.folder, "--predictor", PREDICTOR, *options, "-o", tmp_path / "a.html")
     assert (code, out) == (2, "")
