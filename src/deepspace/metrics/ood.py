@@ -260,10 +260,7 @@ class _Detector:
         training = training if self.own else apart
         self.index = held.rows
         self.clumps = Clumps(held.rows if space.groups is None else space.groups.codes[held.rows])
-        everything = np.arange(len(space), dtype=np.int64)
-        self.categories = Categories(
-            space, everything if held.seen else np.setdiff1d(everything, space.validation_index)
-        )
+        self.categories = Categories(space)
         self.training, self.rows = _of_rows(space, training), self.read(_of_rows(space, held.rows))
         self._kept: dict[str, _Calibrated] = {}
 
