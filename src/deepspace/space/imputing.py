@@ -23,6 +23,8 @@ __all__ = ["impute", "impute_encoded"]
 
 STEPS, RATE = 60, 0.1
 BURN_IN = 10
+_WIDER = 1.2  # than the fitted Gaussian: fits of a bound are too narrow, and what they leave out cannot be weighed
+_DRAWS = 2  # of the missing cells, a sample of the latents
 
 
 def impute(space: BaseSpace, x: Any, *, samples: int = 100, seed: int = 0) -> Any:
@@ -44,7 +46,8 @@ def impute_encoded(
 
     Each row's posterior is first fitted to its own observed cells (Mattei & Frellsen 2018, arXiv:1802.04826), since an
     encoder that never saw that cell missing says little; then ``samples`` of it are weighed by
-    p(x_observed|z) p(z) / q(z), and each draws the missing cells (MIWAE: Mattei & Frellsen 2019, arXiv:1812.02633).
+    p(x_observed|z) p(z) / q(z), drawn anew by weight, and draw the missing cells (MIWAE: Mattei & Frellsen 2019,
+    arXiv:1812.02633).
     A model without a likelihood goes back and forth between encoding and drawing instead (pseudo-Gibbs: Rezende 2014,
     arXiv:1401.4082). Numbers are averaged in the user's units, categories put to the vote.
     """
@@ -60,31 +63,52 @@ def impute_encoded(
     for start in range(0, len(todo), step):
         rows = todo[start : start + step]
         x = torch.from_numpy(out[rows])
-        if likely:
-            draws, weight = _weighed(space.model, x, samples, generator)
-        else:
-            draws, weight = _gibbs(space.model, x, samples, generator)
-        out[rows] = _settled(space, out[rows], draws, weight)
+        draws = (_weighed if likely else _gibbs)(space.model, x, samples, generator)
+        out[rows] = _settled(space, out[rows], draws)
     return out
 
 
-def _weighed(
-    model: LatentModel, x: Tensor, samples: int, generator: torch.Generator
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """Draws (L, B, F) and their normalised weights (L, B)."""
+def _weighed(model: LatentModel, x: Tensor, samples: int, generator: torch.Generator) -> npt.NDArray[np.float32]:
+    """Draws (L, B, F) from p(x|x_observed)."""
     import torch
 
     mean, log_scale = _fitted(model, x, generator)
+    log_scale = log_scale + math.log(_WIDER)
     asked = torch.where(x.isnan(), torch.inf, x)  # not known, and no matter whether it is missing
-    draws, weights = [], []
     with torch.no_grad():
-        for _ in range(samples):
-            noise = torch.randn(mean.shape, generator=generator)
-            z = mean + log_scale.exp() * noise
-            log_q = -(0.5 * noise.square() + log_scale + 0.5 * math.log(2 * math.pi)).sum(1)
-            weights.append(model.log_likelihood(asked, z) + model.log_prior(z) - log_q)
-            draws.append(model.draw(z, generator))
-    return torch.stack(draws).numpy(), torch.stack(weights).double().softmax(0).numpy()
+        noises = _even_noise(samples, mean, generator)
+        among = mean + log_scale.exp() * noises
+        # log p(x_observed|z) + log p(z) - log q(z), up to a constant
+        weights = [
+            model.log_likelihood(asked, z) + model.log_prior(z) + (0.5 * noise.square() + log_scale).sum(1)
+            for z, noise in zip(among, noises, strict=True)
+        ]
+        chosen = _by_weight(torch.stack(weights).double().softmax(0), _DRAWS * samples, generator)
+        row = torch.arange(len(x))
+        return torch.stack([model.draw(among[which, row], generator) for which in chosen]).numpy()
+
+
+def _even_noise(count: int, like: Tensor, generator: torch.Generator) -> Tensor:
+    """(count, B, D) standard normal: for each row the points of a Sobol sequence, which lie more evenly than random
+    ones, shifted by a step of its own (Cranley & Patterson 1976)."""
+    import torch
+
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    sobol = torch.quasirandom.SobolEngine(like.shape[1], scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+    shifted = (sobol.draw(count)[:, None] + torch.rand(like.shape, generator=generator)) % 1
+    even: Tensor = torch.special.ndtri(shifted.clamp(1e-6, 1 - 1e-6))
+    return even
+
+
+def _by_weight(weight: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Weights (L, B), each column of which adds up to 1 -> (count, B): places along L, as often as their weight says up
+    to one (systematic resampling: Carpenter 1999)."""
+    import torch
+
+    start = torch.rand(weight.shape[1], 1, generator=generator, dtype=weight.dtype)
+    steps = (torch.arange(count, dtype=weight.dtype) + start) / count  # (B, count)
+    found = torch.searchsorted(weight.cumsum(0).T.contiguous(), steps, right=True)
+    return found.clamp(max=len(weight) - 1).T
 
 
 def _fitted(model: LatentModel, x: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -114,10 +138,8 @@ def _fitted(model: LatentModel, x: Tensor, generator: torch.Generator) -> tuple[
     return mean.detach(), log_scale.detach()
 
 
-def _gibbs(
-    model: LatentModel, x: Tensor, samples: int, generator: torch.Generator
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-    """As ``_weighed``, the draws of a chain after its burn-in, all of the same weight."""
+def _gibbs(model: LatentModel, x: Tensor, samples: int, generator: torch.Generator) -> npt.NDArray[np.float32]:
+    """As ``_weighed``, the draws of a chain after its burn-in."""
     import torch
 
     absent, current, draws = x.isnan(), x, []
@@ -129,25 +151,23 @@ def _gibbs(
             current = torch.where(absent, made, x)
             if i >= BURN_IN:
                 draws.append(made)
-    return torch.stack(draws).numpy(), np.full((samples, len(x)), 1 / samples)
+    return torch.stack(draws).numpy()
 
 
-def _settled(
-    space: BaseSpace, x: npt.NDArray[np.float32], draws: npt.NDArray[np.float32], weight: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float32]:
-    """x (B, F) with its NaN filled from draws (L, B, F) by weight (L, B)."""
+def _settled(space: BaseSpace, x: npt.NDArray[np.float32], draws: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """x (B, F) with its NaN filled from draws (L, B, F)."""
     out = x.copy()
     for place, codec in enumerate(space.schema.codecs):  # type: ignore[attr-defined]
         rows = np.flatnonzero(np.isnan(x[:, place]))
         if not len(rows):
             continue
-        made, w = draws[:, rows, place].astype(np.float64), weight[:, rows]
+        made = draws[:, rows, place].astype(np.float64)
         if codec.cardinality and space.schema.features[place].kind != "ordinal":
-            votes = np.stack([(w * (np.rint(made) == code)).sum(0) for code in range(codec.cardinality)])
+            votes = np.stack([(np.rint(made) == code).sum(0) for code in range(codec.cardinality)])
             out[rows, place] = votes.argmax(0)
         elif codec.cardinality:
-            out[rows, place] = np.rint((w * made).sum(0))
+            out[rows, place] = np.rint(made.mean(0))
         else:
             value = codec.scale.inverse(made.ravel()).reshape(made.shape).clip(codec.low, codec.high)
-            out[rows, place] = codec.scale.forward((w * value).sum(0))
+            out[rows, place] = codec.scale.forward(value.mean(0))
     return out
