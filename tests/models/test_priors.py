@@ -17,6 +17,7 @@ from deepspace.errors import ModelError
 from deepspace.models import VAE, Layout, build, choose, priors
 from deepspace.models.families.vae import VAEModel
 from deepspace.models.priors import GaussianMixture
+from deepspace.models.priors.uniform import Uniform
 from deepspace.training import TrainConfig, train
 from tests.models.test_vae import LAYOUTS, rows
 
@@ -94,6 +95,24 @@ def mixture(k: int = 4, dim: int = 5, seed: int = 0) -> tuple[GaussianMixture, M
     parts = Independent(Normal(means, torch.exp(0.5 * log_variance)), 1)
     known = MixtureSameFamily(Categorical(logits=logits), parts)
     return GaussianMixture(means, log_variance, torch.log_softmax(logits, 0)), known
+
+
+def test_a_box_integrates_to_one_and_its_kl_is_that_of_many_draws() -> None:
+    box = Uniform(torch.zeros(3))
+    line = torch.linspace(-6, 6, 24_001, dtype=torch.float64)
+    density = box.log_prob_each(line).exp()
+    assert float(torch.trapezoid(density, line)) == pytest.approx(1, abs=1e-6)
+    mean, deviation = box.moments()
+    assert float(mean.abs().max()) == 0
+    assert float(deviation[0]) == pytest.approx(float(torch.trapezoid(density * line**2, line)) ** 0.5, abs=1e-5)
+    drawn = box.sample(200_000, torch.Generator().manual_seed(0))
+    assert float(drawn.mean().abs()) < 0.01
+    assert float(drawn.std()) == pytest.approx(float(deviation[0]), abs=0.01)
+    at = torch.tensor([0.0, 1.0, 1.7, -1.7, 2.5])
+    width = torch.tensor([0.1, 0.5, 0.1, 0.8, 0.3])
+    z = at + width * torch.randn(400_000, 5, generator=torch.Generator().manual_seed(1))
+    many = (Normal(at, width).log_prob(z) - box.log_prob_each(z)).mean(0)
+    torch.testing.assert_close(box.kl(at, 2 * width.log(), z[:1]), many, atol=0.02, rtol=0)
 
 
 def test_a_mixture_is_that_of_torch_distributions() -> None:

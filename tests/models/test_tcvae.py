@@ -12,9 +12,11 @@ import torch
 from sklearn.datasets import load_digits
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
+import deepspace as ds
 from deepspace.errors import ModelError
-from deepspace.models import TCVAE, VAE, build, choose
+from deepspace.models import TCVAE, VAE, Layout, build, choose
 from deepspace.models.families.tcvae import TCVAEModel, _log_densities, decompose
+from deepspace.models.priors.uniform import EDGE, REACH
 from deepspace.training import TrainConfig, train
 from deepspace.training.evaluate import evaluate
 from tests.models.test_vae import LAYOUTS, rows
@@ -100,7 +102,7 @@ def test_what_is_remembered_is_the_batches_before_none_twice_and_only_in_trainin
     made.training_rows, seen = 64, []
 
     def spy(*args: Any) -> Any:
-        seen.append(args[-1])
+        seen.append(args[5])
         return decompose(*args)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -147,7 +149,9 @@ def model(**settings: Any) -> tuple[TCVAEModel, VAE, torch.Tensor]:
     config = choose(layout, x, TCVAE(latent_dim=3, **settings))
     made = build(config, layout, seed=1)
     assert isinstance(made, TCVAEModel)
-    own = {k: v for k, v in config.to_json().items() if k not in ("alpha", "beta", "gamma", "estimator", "memory")}
+    own = {
+        k: v for k, v in config.to_json().items() if k not in ("alpha", "beta", "gamma", "estimator", "memory", "codes")
+    }
     return made, VAE.from_json(own), torch.from_numpy(x)
 
 
@@ -205,3 +209,90 @@ def test_settings_are_checked() -> None:
         TCVAE(memory=-1)
     with pytest.raises(ModelError, match="TCVAE estimator must be one of stratified, weighted, got 'exact'"):
         TCVAE(estimator="exact")  # type: ignore[arg-type]
+
+
+class TestCodes:
+    def test_latents_are_codes_of_the_box_and_its_middle_is_one(self) -> None:
+        made, _, x = model(codes=7)
+        line = torch.linspace(-REACH, REACH, 7)
+        for z in (made.encode(x).mean, made.sample_prior(300, torch.Generator().manual_seed(0))):
+            assert float((z[:, :, None] - line).abs().amin(2).max().detach()) < 1e-6
+        drawn = made.sample_prior(20_000, torch.Generator().manual_seed(0))
+        share = torch.stack([(drawn - c).abs().lt(1e-3).float().mean() for c in line])
+        # An inner code has its cell of the box, an outer one half a cell and what lies beyond.
+        cell, whole = 2 * REACH / 6, 2 * REACH + EDGE * math.sqrt(2 * math.pi)
+        outer = (cell / 2 + EDGE * math.sqrt(2 * math.pi) / 2) / whole
+        torch.testing.assert_close(share[1:-1], torch.full((5,), cell / whole), atol=0.01, rtol=0)
+        torch.testing.assert_close(share[[0, -1]], torch.full((2,), outer), atol=0.01, rtol=0)
+
+    def test_rows_are_as_likely_as_at_the_nearest_code_and_a_gradient_passes(self) -> None:
+        made, _, x = model(codes=5)
+        made.eval()
+        step = 2 * REACH / 4
+        z = (torch.tensor([[0.4, -0.4, 1.2]]) * step).expand(len(x), -1).clone().requires_grad_()
+        at = torch.tensor([[0.0, 0.0, 1.0]]).mul(step).expand(len(x), -1).clone().requires_grad_()
+        here, there = (made.log_likelihood(x, place) for place in (z, at))
+        torch.testing.assert_close(here, there)
+        torch.testing.assert_close(*(torch.autograd.grad(v.sum(), p)[0] for v, p in ((here, z), (there, at))))
+        assert not torch.allclose(made.decode(z), made.decode(at))  # what is shown goes over between codes
+
+    def test_no_posterior_is_narrower_than_a_cell_is_wide(self) -> None:
+        made, _, x = model(codes=9)
+        with torch.no_grad():
+            made.posterior.bias[3:].fill_(-20)
+            made.posterior.bias[:3].fill_(50)
+        posterior = made.encode(x)
+        assert float(posterior.scale.min()) == pytest.approx(2 * REACH / 8 / 12**0.5, rel=1e-3)
+        assert float(posterior.mean.max()) == pytest.approx(REACH, rel=1e-5)
+
+    def test_with_weights_of_one_its_loss_is_its_elbo(self) -> None:
+        made, _, x = model(codes=9, alpha=1, beta=1, gamma=1)
+        made.eval().training_rows = 1000
+        loss, terms = made.loss(x, 1.0, torch.Generator().manual_seed(0))
+        assert float(loss.detach()) == pytest.approx(-float(terms.elbo.mean().detach()), rel=1e-6)
+
+    def test_too_few_codes_are_refused(self) -> None:
+        with pytest.raises(ModelError, match="codes must be from 2 to 1024, got 1; 15 is a good start"):
+            TCVAE(codes=1)
+
+
+def test_factors_at_an_angle_are_found_with_codes() -> None:
+    """Two uniform factors, turned by 45 degrees into ten columns: a box has sides, a normal has none."""
+    rng = np.random.default_rng(0)
+    factors = rng.uniform(-1, 1, (4000, 2)).astype(np.float32)
+    turned = factors @ (np.array([[1, 1], [1, -1]], np.float32) / 2**0.5)
+    x = (turned @ rng.normal(size=(2, 10)) + 0.05 * rng.normal(size=(4000, 10))).astype(np.float32)
+    config = TCVAE(latent_dim=2, codes=15, hidden=(64, 64), beta=4.0, linear=False, dropout=0.0)
+    made = build(choose(Layout("vector", (10,)), x, config), Layout("vector", (10,)), seed=0)
+    train(made, x, TrainConfig(epochs=40, batch_size=128, threads=1, learning_rate=4e-3))
+    z = made.encode(torch.from_numpy(x)).mean.detach().numpy()
+    relation = np.abs(np.corrcoef(z.T, factors.T)[:2, 2:])
+    assert relation.max(1).min() > 0.95
+    assert relation.min(1).max() < 0.2
+
+
+@pytest.mark.parametrize("layout", ["grey 8x8", "signal 96", "vector 20", "table with gaps", "counts 30"])
+def test_codes_suit_every_modality(layout: str) -> None:
+    x = rows(LAYOUTS[layout], 64)
+    made = build(choose(LAYOUTS[layout], x, TCVAE(latent_dim=3, codes=5)), LAYOUTS[layout], seed=1)
+    history = train(made, x, TrainConfig(epochs=3, batch_size=16, threads=1))
+    assert math.isfinite(history.elbo)
+    z = made.sample_prior(20, torch.Generator().manual_seed(0))
+    assert torch.isfinite(made.decode(z)).all()
+    assert len(torch.unique(made.encode(torch.from_numpy(x)).mean.detach())) <= 5
+
+
+def test_a_space_with_codes_is_a_space_like_any_other(tmp_path: Path) -> None:
+    digits = load_digits()
+    images = (digits.images[:300] * 16).clip(0, 255).astype(np.uint8)
+    config = TCVAE(latent_dim=4, codes=9)
+    training = TrainConfig(epochs=3, threads=1)
+    space = ds.fit((images, digits.target[:300]), model=config, path=tmp_path / "a.space", training=training)
+    with ds.open(tmp_path / "a.space", verify=True) as opened:
+        assert len(np.unique(opened.latents.mean.round(4))) <= 9
+        assert np.array_equal(opened.decode(opened.latents.mean[:3]), space.decode(space.latents.mean[:3]))
+        assert opened.sample(3).shape == images[:3].shape
+        found = {m.name: m.value for m in opened.measure()}
+        assert len(found) > 5
+        assert len(opened.factors()) == 4
+    space.close()

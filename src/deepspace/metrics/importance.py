@@ -50,13 +50,14 @@ def estimate(model: LatentModel, x: npt.NDArray[np.generic], samples: int, *, se
     size = max(1, int(np.prod(x.shape[1:])))
     decodes = max(1, min(_DECODES, _CELLS // size))
     rows = max(1, decodes // samples)
-    found: list[Tensor] = []
+    # Filled in place: a small block kept from each round would split what the C library gives to the large ones, of
+    # which none could be used again.
+    both = np.empty((2, len(x)))
     model.eval()
     with torch.inference_mode():
         for start in range(0, len(x), rows):
             part = torch.from_numpy(np.array(x[start : start + rows])).to(device)
-            found.append(_rows(model, model.observe(part, generator), samples, decodes, generator))
-    both = torch.cat(found, 1).cpu().numpy() if found else np.zeros((2, 0))
+            both[:, start : start + rows] = _rows(model, model.observe(part, generator), samples, decodes, generator).cpu()
     return Estimate(both[0], both[1])
 
 

@@ -9,10 +9,13 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from deepspace.models.base import Terms
+from deepspace.models.base import Posterior, Terms
 from deepspace.models.config import Networked
 from deepspace.models.layout import Layout
 from deepspace.models.networked import NetworkedModel
+from deepspace.models.priors.base import Density
+from deepspace.models.priors.standard import Normal
+from deepspace.models.priors.uniform import REACH, Uniform
 
 __all__ = ["TCVAE", "Decomposition", "TCVAEModel", "decompose"]
 
@@ -45,6 +48,7 @@ class TCVAE(Networked):
     gamma: float = 1.0
     estimator: Estimator = "stratified"
     memory: int = 1024
+    codes: int | None = None
 
     family = "tcvae"
 
@@ -57,6 +61,8 @@ class TCVAE(Networked):
             self._refuse("estimator", f"must be one of {', '.join(get_args(Estimator))}")
         if not 0 <= self.memory <= _MEMORY:
             self._refuse("memory", f"must be a number of rows from 0 to {_MEMORY:,}")
+        if self.codes is not None and not 2 <= self.codes <= 1024:
+            self._refuse("codes", "must be from 2 to 1024", "15 is a good start")
 
 
 class Decomposition(NamedTuple):
@@ -74,16 +80,17 @@ def decompose(
     rows: int,
     estimator: Estimator = "stratified",
     recent: Tensor | None = None,
+    prior: Density | None = None,
 ) -> Decomposition:
     """KL(q(z|n) || p(z)) = I(z; n) + TC(z) + sum_d KL(q(z_d) || p(z_d)), averaged over a batch (Chen 2018, eq. 2).
 
     z, mean, log_variance: (B, D), z_i drawn from q(z|x_i); rows: N, of which the batch is a sample. recent: (2, M, D),
     means and log-variances of M other rows, taken as fixed, as are then the batch's own in q(z): a density's change
-    of shape adds nothing to the gradient of its own mean logarithm.
+    of shape adds nothing to the gradient of its own mean logarithm. prior: p(z), standard normal unless given.
     """
     own, joint, marginal = _log_densities(z, mean, log_variance, rows, estimator, recent)
-    prior = -0.5 * (z.square() + math.log(2 * math.pi))
-    return Decomposition((own - joint).mean(), (joint - marginal.sum(1)).mean(), (marginal - prior).sum(1).mean())
+    each = (prior or Normal(torch.zeros_like(z[0]))).log_prob_each(z)
+    return Decomposition((own - joint).mean(), (joint - marginal.sum(1)).mean(), (marginal - each).sum(1).mean())
 
 
 def _log_densities(
@@ -129,6 +136,11 @@ class TCVAEModel(NetworkedModel):
 
     The estimate needs the number of training rows, which the training loop sets as ``training_rows``; a model that
     nobody trains takes a batch for the whole data.
+
+    With ``codes`` p(x|z) is that of the codes nearest to z, whose gradient passes as if it were z's, and no posterior
+    is narrower than a place is uncertain within its cell, (distance of codes) / sqrt(12): narrower ones would hide from
+    the estimate what two latents share. ``encode`` gives codes, as mean, and ``sample_prior`` draws them. ``decode``
+    takes every place as it is, as the QLAE's does.
     """
 
     config: TCVAE
@@ -138,22 +150,66 @@ class TCVAEModel(NetworkedModel):
         # Not among the weights, since only training needs them.
         self.register_buffer("recent", torch.zeros(2, config.memory, self.latent_dim), persistent=False)
         self.register_buffer("pushed", torch.zeros((), dtype=torch.long), persistent=False)
+        self.register_buffer("zero", torch.zeros(self.latent_dim), persistent=False)
         self.recent: Tensor
         self.pushed: Tensor
+        self.zero: Tensor
+        self.apart = None if config.codes is None else 2 * REACH / (config.codes - 1)
         with torch.no_grad():
             for part in (self.encoder, self.decoder):
                 for weights in part.parameters():
                     if weights.ndim > 1:
                         weights.mul_(_START)
 
-    def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
+    @property
+    def _prior(self) -> Density:
+        return (Normal if self.apart is None else Uniform)(self.zero)
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, log_variance = super()._posterior(x)
+        if self.apart is None:
+            return mean, log_variance
+        return REACH * torch.tanh(mean / REACH), torch.log(log_variance.exp() + self.apart**2 / 12)
+
+    def _coded(self, z: Tensor) -> Tensor:
+        """(B, D) -> the nearest codes, with z's own gradient; z itself without ``codes``."""
+        if self.apart is None:
+            return z
+        codes = ((z.clamp(-REACH, REACH) + REACH) / self.apart).round() * self.apart - REACH
+        return z + (codes - z).detach()
+
+    def encode(self, x: Tensor) -> Posterior:
+        mean, scale = super().encode(x)
+        return Posterior(self._coded(mean), scale)
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        return super().log_likelihood(x, self._coded(z))
+
+    def sample_prior(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        return self._coded(self._prior.sample(n, generator))
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        return self._prior.log_prob(z)
+
+    def prior_moments(self) -> tuple[Tensor, Tensor]:
+        return self._prior.moments()
+
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> Terms:
+        return self._drawn(x, generator)[0]
+
+    def _drawn(self, x: Tensor, generator: torch.Generator | None) -> tuple[Terms, Tensor, Tensor, Tensor]:
+        """Terms, z, and its posterior's mean and log-variance."""
         mean, log_variance = self._posterior(x)
-        variance = log_variance.exp()
-        z = mean + variance.sqrt() * torch.randn(mean.shape, generator=generator, device=mean.device)
-        terms = Terms(self.log_likelihood(x, z), 0.5 * (mean.square() + variance - 1 - log_variance))
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device)
+        z = mean + log_variance.exp().sqrt() * noise
+        return Terms(self.log_likelihood(x, z), self._prior.kl(mean, log_variance, z)), z, mean, log_variance
+
+    def loss(self, x: Tensor, weight: float = 1.0, generator: torch.Generator | None = None) -> tuple[Tensor, Terms]:
+        terms, z, mean, log_variance = self._drawn(x, generator)
         with torch.autocast(x.device.type, enabled=False):
             recent = self._remember(mean, log_variance)
-            parts = decompose(z, mean, log_variance, self.training_rows, self.config.estimator, recent)
+            known = self.training_rows, self.config.estimator
+            parts = decompose(z, mean, log_variance, *known, recent, self._prior)
         c = self.config
         added = (
             (c.alpha - 1) * parts.mutual_information

@@ -8,10 +8,12 @@ from torch import Tensor
 from deepspace.models.layout import Layout
 from deepspace.models.priors.base import Density, Encode, Prior, log_normal
 
-__all__ = ["Standard"]
+__all__ = ["Normal", "Standard"]
 
 
-class _Normal(Density):
+class Normal(Density):
+    """N(0, I); ``like``: zeros (D,)."""
+
     def __init__(self, like: Tensor) -> None:
         self.like = like
 
@@ -44,4 +46,4 @@ class Standard(Prior):
         self.zero: Tensor
 
     def density(self, encode: Encode) -> Density:
-        return _Normal(self.zero)
+        return Normal(self.zero)
