@@ -256,8 +256,8 @@ class TestCodes:
             TCVAE(codes=1)
 
 
-def test_factors_at_an_angle_are_found_with_codes() -> None:
-    """Two uniform factors, turned by 45 degrees into ten columns: a box has sides, a normal has none."""
+def test_factors_at_an_angle_get_a_latent_each_and_its_codes() -> None:
+    """Two uniform factors, turned by 45 degrees into ten columns."""
     rng = np.random.default_rng(0)
     factors = rng.uniform(-1, 1, (4000, 2)).astype(np.float32)
     turned = factors @ (np.array([[1, 1], [1, -1]], np.float32) / 2**0.5)
