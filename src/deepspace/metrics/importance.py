@@ -57,7 +57,8 @@ def estimate(model: LatentModel, x: npt.NDArray[np.generic], samples: int, *, se
     with torch.inference_mode():
         for start in range(0, len(x), rows):
             part = torch.from_numpy(np.array(x[start : start + rows])).to(device)
-            both[:, start : start + rows] = _rows(model, model.observe(part, generator), samples, decodes, generator).cpu()
+            seen = model.observe(part, generator)
+            both[:, start : start + rows] = _rows(model, seen, samples, decodes, generator).cpu()
     return Estimate(both[0], both[1])
 
 
