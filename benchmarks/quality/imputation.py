@@ -158,6 +158,8 @@ def main() -> None:
         table.measure("the space", with_model)
         table.measure("mean or commonest", simple)
         for peer, make in peers().items():
+            if (name, peer) == ("hospital stays", "IterativeImputer, indicators"):
+                continue  # it does not end within half an hour, or ends in a matrix without an SVD
 
             def rival(seed: int, name: str = name, make: Callable[[Cells], Floats] = make) -> dict[str, float]:
                 part = cells(asked.data, name, seed, asked.quick, learn=False)
