@@ -41,6 +41,10 @@ class TCVAE(Networked):
         minibatch weighted sampling).
     memory: how many posteriors of earlier batches are in that sample too. Without, a batch of B rows cannot tell more
         than log B nats, and total correlation beyond that goes unpunished; the paper has B = 2,048 for it.
+    codes: how many values each latent may take, evenly over a box in which the prior is uniform: latent quantisation
+        (Hsu 2023, arXiv:2305.18378) under total correlation, as Baykal 2024 (arXiv:2409.14851) has the two together.
+        A normal prior is the same from all sides, so that factors may lie at an angle to their latents; a box is not.
+        Odd, so that a latent that says nothing has a code in the middle. None: any value, and the normal prior.
     """
 
     alpha: float = 1.0

@@ -22,11 +22,11 @@ class Uniform(Density):
     than a normal's, this density changes when independent dimensions are turned into each other.
     """
 
-    def __init__(self, like: Tensor) -> None:
-        self.like = like
-
     _LOG_ALL = math.log(2 * REACH + EDGE * math.sqrt(2 * math.pi))
     _INSIDE = 2 * REACH * math.exp(-_LOG_ALL)
+
+    def __init__(self, like: Tensor) -> None:
+        self.like = like
 
     def log_prob(self, z: Tensor) -> Tensor:
         return self.log_prob_each(z).sum(1)
